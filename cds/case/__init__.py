@@ -1,0 +1,33 @@
+"""What is known about one patient: facts, each known, absent with a reason, or conflicting, each with its sources."""
+
+from cds.case.case import (
+    CLOSING_STATEMENT,
+    Case,
+    Lesion,
+    Structure,
+    assemble,
+    beyond,
+    bounded,
+    narrowed,
+    structures_at_risk,
+)
+from cds.case.facts import (
+    NEVER_RECORDED,
+    AbsenceReason,
+    Absent,
+    Conflicting,
+    Fact,
+    Facts,
+    Known,
+    ReportedLesion,
+    ReportedStructure,
+    Value,
+)
+from cds.case.provenance import Role, Source
+
+__all__ = [
+    "CLOSING_STATEMENT",
+    "NEVER_RECORDED", "AbsenceReason", "Absent", "Case", "Conflicting", "Fact", "Facts", "Known", "Lesion",
+    "ReportedLesion", "ReportedStructure", "Role", "Source", "Structure", "Value", "assemble", "beyond", "bounded",
+    "narrowed", "structures_at_risk",
+]  # fmt: skip

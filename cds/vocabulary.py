@@ -1,0 +1,163 @@
+"""The vocabulary: which facts exist, what each means, and what silence about it means.
+
+A fact belongs to the patient, to a target lesion, or to a structure at risk of a lesion. The vocabulary also lists the
+structures at risk that a lesion's site enumerates, and the protective measures known for each.
+The rule set fills it from `rules/<condition>/vocabulary.yaml` and `structures.yaml`; nothing clinical is written here.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cds.language.types import ValueType
+from cds.quantities import Interval
+
+
+class Level(enum.Enum):
+    """What a fact, or a criterion, is about."""
+
+    PATIENT = "patient"
+    LESION = "lesion"
+    STRUCTURE = "structure"
+    OTHER_LESION = "other-lesion"
+    """An ordered pair of lesions: `lesion.…` is the one the answer is for, `other.…` the other."""
+
+
+class FactKind(enum.Enum):
+    """Who states a fact and how (`DESIGN`: facts)."""
+
+    MEASURE = "measure"
+    FINDING = "finding"
+    HISTORY = "history"
+    JUDGEMENT = "judgement"
+    CHOICE = "choice"
+    DOCUMENT = "document"
+    """That something was discussed, planned, booked or done. False when silent; never feeds a verdict."""
+    GIVEN = "given"
+    """Stated by the structure table itself (name, kind, side); never unknown."""
+
+
+class Burden(enum.Enum):
+    """What it costs to learn a fact, from least to most."""
+
+    RECORD = "record"
+    ASK = "ask"
+    EXAMINE = "examine"
+    TEST = "test"
+    IMAGING = "imaging"
+    PROCEDURE = "procedure"
+
+
+class Agreement(enum.Enum):
+    """What several sources of one fact that differ come to."""
+
+    LATEST = "latest"
+    """The newest dated source holds; the same date with another value is a conflict."""
+    CONFLICT = "conflict"
+    """Sources that differ are a conflict whatever their dates: the fact does not change by nature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Where a record that says nothing means "no": why, how far back, and what the record must hold for it.
+
+    `context` names what intake must have seen (`problem-list`, or `any` for a fact whose silence always means no).
+    """
+
+    why: str
+    look_back: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When a fact is stale. `since`: the level and name of a Date fact it must not precede; `within`: a parameter.
+
+    `unknown_event` says what an unknown date of the event means: `undecided` (the fact is unknown too) or `usable`.
+    """
+
+    since: tuple[Level, str] | None = None
+    within: str | None = None
+    unknown_event: str = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class FactDefinition:
+    """One fact that a rule may speak of.
+
+    `absences` maps codes that senders use for "not known" (`not_assessed`) to the reason of the absence.
+    `plausible` bounds a measured value; outside it the value is unread, with an issue.
+    `bounded_below_by` names a lesion fact whose value is a lower bound where this fact was never recorded.
+    """
+
+    level: Level
+    name: str
+    kind: FactKind
+    type: ValueType
+    label: str
+    agreement: Agreement = Agreement.LATEST
+    agreement_why: str = ""
+    silence: Silence | None = None
+    fresh: Freshness | None = None
+    modifiable: bool = False
+    burden: Burden = Burden.RECORD
+    plausible: Interval | None = None
+    absences: Mapping[str, str] = field(default_factory=dict)
+    value_labels: Mapping[str, str] = field(default_factory=dict)
+    bounded_below_by: str | None = None
+    starts_at: str | None = None
+    note: str = ""
+
+    @property
+    def path(self) -> str:
+        """The name rules use: `lesion.carotidEncasement`."""
+        return f"{self.level.value}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A protective measure or a way of monitoring; `planned` is the document fact that says the plan names it."""
+
+    name: str
+    label: str
+    planned: str
+    measure_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StructureDefinition:
+    """A structure at risk: for which sites it is enumerated, and which measures and monitoring are listed for it.
+
+    `sites` of `None` means every site. `only_if` names a Boolean lesion fact: where it is known to be false, the
+    structure does not exist. No measures means that nothing is known to protect it.
+    """
+
+    name: str
+    label: str
+    kind: str
+    sided: bool
+    sites: frozenset[str] | None
+    only_if: str | None
+    measures: tuple[str, ...]
+    monitoring: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All facts by level and name, and the structures, measures and monitoring known."""
+
+    facts: Mapping[tuple[Level, str], FactDefinition]
+    structures: Mapping[str, StructureDefinition]
+    measures: Mapping[str, Measure]
+    monitoring: Mapping[str, Measure]
+
+    def fact(self, level: Level, name: str) -> FactDefinition:
+        """The definition of a fact that is known to exist; a `KeyError` here is a defect of the program."""
+        return self.facts[level, name]
+
+    def of(self, level: Level) -> Iterator[FactDefinition]:
+        """The facts of a level, in the order in which the vocabulary lists them."""
+        return (definition for (its, _), definition in self.facts.items() if its is level)
