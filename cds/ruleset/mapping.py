@@ -1,0 +1,563 @@
+"""Mapping tables: which codes of a record speak of which fact. Data of the rule set, compiled for the intake.
+
+A folder `mapping/` holds YAML files; each may have any of the sections of `MappingFile`, and a name stands once in all
+of them together. Every group of codes names its source. A code is known by (system, code), never by its display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cds.case.facts import AbsenceReason
+from cds.errors import Finding, Position, UnitError
+from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType, ValueType
+from cds.quantities import parse_unit
+from cds.ruleset.documents import Document, KeyPath, read_document
+from cds.vocabulary import Level, Vocabulary
+
+ABSENT: Final = "absent:"
+"""Before a reason of absence, as the target of a code map: the code says that the value is not known, and why."""
+
+Coded = tuple[str, str]
+"""A code of a system: the table's short name of the system, and the code as this system writes it."""
+
+
+class Model(BaseModel):
+    """Frozen, and closed to words that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class System(Model):
+    """A code system: its address, the other ways in which senders write it, and whether dots in codes count."""
+
+    uri: str
+    aliases: tuple[str, ...] = ()
+    dots_count: bool = True
+
+
+class CodeGroup(Model):
+    """Codes of one system from one source; `codes` and `prefixes` map a code to words for people, never to a
+    meaning.
+    """
+
+    system: str
+    source: str
+    codes: dict[str, str] = Field(default_factory=dict)
+    prefixes: dict[str, str] = Field(default_factory=dict)
+
+
+class CodeMapGroup(Model):
+    """Codes of one system from one source, by what they mean here."""
+
+    system: str
+    source: str
+    to: dict[str, dict[str, str]]
+
+
+class Local(Model):
+    """The addresses of what this rule set defines itself: code systems, a form, identifiers."""
+
+    observation: str
+    value_prefix: str
+    structure: str
+    questionnaire: str
+    lesion_identifiers: tuple[str, ...] = ()
+
+
+class Extensions(Model):
+    """Addresses of the extensions that are read, by what they say."""
+
+    laterality: tuple[str, ...] = ()
+    histology: tuple[str, ...] = ()
+    related_condition: tuple[str, ...] = ()
+    body_structure: tuple[str, ...] = ()
+    status_reason: tuple[str, ...] = ()
+    recurrence: tuple[str, ...] = ()
+    dose_to_volume: tuple[str, ...] = ()
+    harmless_modifiers: tuple[str, ...] = ()
+
+
+class LesionTables(Model):
+    """Names of the value sets and code maps that find tumours and describe them.
+
+    `unspecified` is a target of the site maps: head and neck, which site not said.
+    """
+
+    tumour_profiles: tuple[str, ...]
+    volume_profiles: tuple[str, ...]
+    cancer_profiles: tuple[str, ...]
+    secondary_profiles: tuple[str, ...]
+    site: str
+    side: str
+    histology: str
+    condition_site: str
+    condition_side: str
+    condition_histology: str
+    unspecified: str
+    malignant: str
+    recurrent: str
+    nodes: str
+    history: str
+    structure: str
+    far_sites: str
+
+
+class ObservationReader(Model):
+    """An Observation code of a published system that gives a fact.
+
+    `map` names a code map for coded values; `component` the value set of the component that holds the value;
+    `structure` is `bodySite`, or the name of the structure that the code implies; `unless` names elements whose
+    presence, and `unless_method` a value set of methods, which mean that the value is about something else; `since`
+    names a Date fact: an older Observation speaks of an earlier time.
+    """
+
+    id: str
+    fact: str
+    codes: str
+    map: str | None = None
+    component: str | None = None
+    structure: str | None = None
+    unless: tuple[str, ...] = ()
+    unless_method: str | None = None
+    since: str | None = None
+
+
+class ConditionReader(Model):
+    """A Condition code that makes a Boolean fact true; with `unclear`, one that only shows that the fact is open."""
+
+    id: str
+    fact: str
+    codes: str
+    unclear: bool = False
+
+
+class NoticeReader(Model):
+    """A Condition code that gives no fact but that a person should see; `id` is the code of the issue."""
+
+    id: str
+    codes: str
+    says: str
+
+
+class MedicationReader(Model):
+    """A drug that, being taken, makes a Boolean fact true."""
+
+    id: str
+    fact: str
+    codes: str
+
+
+class DoneReader(Model):
+    """A Procedure, or an ImagingStudy with all these modalities, that makes a Boolean fact true when completed."""
+
+    id: str
+    fact: str
+    codes: str
+    modalities: tuple[str, ...] = ()
+
+
+class TreatmentReader(Model):
+    """An earlier local treatment. `sites` maps procedure codes that imply their site.
+
+    `here` names the Boolean fact that a treatment of the lesion's site makes true; `since` a Quantity fact of the time
+    from its end; `date` a Date fact of its end. With `this_lesion` the site is not enough: the record must say that the
+    treatment was of this lesion.
+    """
+
+    id: str
+    codes: str
+    sites: str | None = None
+    here: tuple[str, ...] = ()
+    since: str | None = None
+    date: str | None = None
+    this_lesion: bool = False
+
+
+class RefusalReader(Model):
+    """A treatment that the patient declined: `codes` what, `reasons` that it was the patient."""
+
+    id: str
+    fact: str
+    codes: str
+    reasons: str
+
+
+class AgeReader(Model):
+    """The fact that the date of birth gives."""
+
+    id: str
+    fact: str
+
+
+class Readers(Model):
+    """Every reader, by the kind of resource."""
+
+    age: tuple[AgeReader, ...] = ()
+    observations: tuple[ObservationReader, ...] = ()
+    conditions: tuple[ConditionReader, ...] = ()
+    notices: tuple[NoticeReader, ...] = ()
+    medications: tuple[MedicationReader, ...] = ()
+    done: tuple[DoneReader, ...] = ()
+    treatments: tuple[TreatmentReader, ...] = ()
+    refusals: tuple[RefusalReader, ...] = ()
+
+
+class MappingFile(Model):
+    """One file of the folder."""
+
+    systems: dict[str, System] = Field(default_factory=dict)
+    local: Local | None = None
+    extensions: Extensions | None = None
+    lesions: LesionTables | None = None
+    units: dict[str, str] = Field(default_factory=dict)
+    value_sets: dict[str, tuple[CodeGroup, ...]] = Field(default_factory=dict)
+    code_maps: dict[str, tuple[CodeMapGroup, ...]] = Field(default_factory=dict)
+    readers: Readers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSet:
+    """A set of codes; for classifications also by how a code begins."""
+
+    codes: frozenset[Coded] = frozenset()
+    prefixes: tuple[Coded, ...] = ()
+
+    def __contains__(self, code: object) -> bool:
+        if code in self.codes:
+            return True
+        if not self.prefixes or not isinstance(code, tuple):
+            return False
+        system, text = code
+        return any(system == its and text.startswith(start) for its, start in self.prefixes)
+
+
+_NO_LOCAL: Final = Local(observation="", value_prefix="", structure="", questionnaire="")
+_NO_LESIONS: Final = LesionTables(
+    tumour_profiles=(),
+    volume_profiles=(),
+    cancer_profiles=(),
+    secondary_profiles=(),
+    site="",
+    side="",
+    histology="",
+    condition_site="",
+    condition_side="",
+    condition_histology="",
+    unspecified="",
+    malignant="",
+    recurrent="",
+    nodes="",
+    history="",
+    structure="",
+    far_sites="",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MappingTables:
+    """The tables of one rule set, ready to look up. A name that no table has is an empty table.
+
+    The code map `yes-no`, if there is one, gives coded answers to every Boolean fact (`true`, `false`, `absent:…`).
+
+    >>> MappingTables().system("http://snomed.info/sct") is None
+    True
+    """
+
+    local: Local = _NO_LOCAL
+    extensions: Extensions = Extensions()  # noqa: RUF009  frozen
+    lesions: LesionTables = _NO_LESIONS
+    readers: Readers = Readers()  # noqa: RUF009  frozen
+    units: Mapping[str, str] = field(default_factory=dict)
+    systems: Mapping[str, System] = field(default_factory=dict)
+    system_names: Mapping[str, str] = field(default_factory=dict)
+    value_sets: Mapping[str, ValueSet] = field(default_factory=dict)
+    code_maps: Mapping[str, Mapping[Coded, str]] = field(default_factory=dict)
+
+    def system(self, uri: str) -> str | None:
+        """The short name of a code system by any of the ways in which senders write its address."""
+        name = self.system_names.get(uri)
+        if name is not None:
+            return name
+        trimmed = _trimmed(uri)
+        return self.system_names.get(trimmed)
+
+    def coded(self, system: str | None, code: str) -> Coded | None:
+        """A coding in the tables' spelling; `None` for a system that the tables do not know."""
+        name = self.system(system) if system else None
+        return (name, self.spelled(name, code)) if name else None
+
+    def spelled(self, system: str, code: str) -> str:
+        """A code as the tables keep it: trimmed, and without dots where a system's senders disagree about them."""
+        return code.strip() if self.systems[system].dots_count else code.strip().replace(".", "").upper()
+
+    def value_set(self, name: str) -> ValueSet:
+        """A value set by name."""
+        return self.value_sets.get(name, _EMPTY)
+
+    def code_map(self, name: str) -> Mapping[Coded, str]:
+        """A code map by name."""
+        return self.code_maps.get(name, {})
+
+
+_EMPTY: Final = ValueSet()
+
+
+def _trimmed(uri: str) -> str:
+    """An address without spaces, closing slash, letters' case of the scheme, and a SNOMED CT edition.
+
+    >>> _trimmed("http://snomed.info/sct/900000000000207008/version/20240101")
+    'http://snomed.info/sct'
+    """
+    text = uri.strip().rstrip("/").split("|")[0]
+    if text.startswith("https://") and ("snomed.info" in text or "loinc.org" in text or "hl7.org" in text):
+        text = "http://" + text.removeprefix("https://")
+    return "http://snomed.info/sct" if text.startswith("http://snomed.info/sct/") else text
+
+
+def load_mapping(folder: Path, vocabulary: Vocabulary) -> tuple[MappingTables, list[Finding]]:
+    """Read the folder `mapping/` of a rule set. Everything wrong in it is in the findings; none is raised."""
+    findings: list[Finding] = []
+    parts: list[tuple[MappingFile, Document]] = []
+    for file in sorted(folder.glob("*.yaml")):
+        try:
+            document = read_document(file, f"{folder.name}/{file.name}")
+        except UnicodeDecodeError:
+            place = Position(f"{folder.name}/{file.name}", 1, 1)
+            findings.append(Finding("not-text", place, "the file is not UTF-8 text; save it as UTF-8"))
+            continue
+        findings += document.findings
+        try:
+            parts.append((MappingFile.model_validate(_plain(document.data or {})), document))
+        except ValidationError as error:
+            findings += [_shape(document, str(p["msg"]), tuple(p["loc"]), str(p["type"])) for p in error.errors()]
+    merged = _Merged()
+    for part, document in parts:
+        findings += merged.add(part, document)
+    tables = merged.tables()
+    findings += _check(merged, tables, vocabulary)
+    return tables, findings
+
+
+def _plain(node: object) -> object:
+    """The data with numbers as text: a code that looks like a number is a code."""
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return str(node) if isinstance(node, (int, Decimal)) and not isinstance(node, bool) else node
+
+
+def _shape(document: Document, message: str, path: KeyPath, kind: str) -> Finding:
+    key = ".".join(str(part) for part in path)
+    if kind == "extra_forbidden":
+        message = "is not a word of this place; remove it"
+    elif kind == "missing":
+        message = "is missing; write it"
+    return Finding("file-shape", document.position(path), f"`{key}`: {message[:1].lower()}{message[1:]}")
+
+
+class _Merged:
+    """The sections of all files together, with the place of each name."""
+
+    def __init__(self) -> None:
+        self.systems: dict[str, System] = {}
+        self.units: dict[str, str] = {}
+        self.value_sets: dict[str, tuple[CodeGroup, ...]] = {}
+        self.code_maps: dict[str, tuple[CodeMapGroup, ...]] = {}
+        self.local: Local | None = None
+        self.extensions: Extensions | None = None
+        self.lesions: LesionTables | None = None
+        self.readers: list[Readers] = []
+        self.places: dict[KeyPath, tuple[Document, KeyPath]] = {}
+
+    def add(self, part: MappingFile, document: Document) -> Iterator[Finding]:
+        for section in ("systems", "units", "value_sets", "code_maps"):
+            own: dict[str, object] = getattr(self, section)
+            for name, value in getattr(part, section).items():
+                if name in own:
+                    message = f"`{name}` stands twice among the {section.replace('_', ' ')}; keep one of the two"
+                    yield Finding("duplicate-name", document.position((section, name)), message)
+                own[name] = value
+                self.places[section, name] = (document, (section, name))
+        for section in ("local", "extensions", "lesions"):
+            value = getattr(part, section)
+            if value is not None:
+                if getattr(self, section) is not None:
+                    message = f"`{section}` stands in two files; keep one of the two"
+                    yield Finding("duplicate-name", document.position((section,)), message)
+                setattr(self, section, value)
+                self.places[(section,)] = (document, (section,))
+        if part.readers is not None:
+            for kind in Readers.model_fields:
+                for index, reader in enumerate(getattr(part.readers, kind)):
+                    if ("reader", reader.id) in self.places:
+                        message = f"`{reader.id}` is the id of two readers; give each its own"
+                        yield Finding("duplicate-name", document.position(("readers", kind, index, "id")), message)
+                    self.places["reader", reader.id] = (document, ("readers", kind, index))
+            self.readers.append(part.readers)
+
+    def place(self, key: KeyPath, *within: str | int) -> Position:
+        document, path = self.places[key]
+        return document.position((*path, *within))
+
+    def tables(self) -> MappingTables:
+        names = {_trimmed(uri): name for name, system in self.systems.items() for uri in (system.uri, *system.aliases)}
+        bare = MappingTables(systems=self.systems, system_names=names)
+        known = set(self.systems)
+        sets = {
+            name: ValueSet(
+                frozenset((g.system, bare.spelled(g.system, c)) for g in groups if g.system in known for c in g.codes),
+                tuple((g.system, bare.spelled(g.system, c)) for g in groups if g.system in known for c in g.prefixes),
+            )
+            for name, groups in self.value_sets.items()
+        }
+        maps = {
+            name: {
+                (g.system, bare.spelled(g.system, code)): target
+                for g in groups
+                if g.system in known
+                for target, codes in g.to.items()
+                for code in codes
+            }
+            for name, groups in self.code_maps.items()
+        }
+        readers = Readers(
+            **{kind: tuple(r for part in self.readers for r in getattr(part, kind)) for kind in Readers.model_fields}
+        )
+        return MappingTables(
+            self.local or _NO_LOCAL,
+            self.extensions or Extensions(),
+            self.lesions or _NO_LESIONS,
+            readers,
+            self.units,
+            self.systems,
+            names,
+            sets,
+            maps,
+        )
+
+
+def _check(merged: _Merged, tables: MappingTables, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Names that resolve, facts of the right type, targets that the vocabulary has."""
+    yield from _check_codes(merged)
+    for unit, code in merged.units.items():
+        try:
+            parse_unit(code)
+        except UnitError as error:
+            yield Finding("unknown-unit", merged.place(("units", unit)), f"`{unit}`: {error}")
+    if merged.lesions is not None:
+        for key, value in merged.lesions.model_dump().items():
+            section = {
+                "malignant": "value_sets",
+                "recurrent": "value_sets",
+                "nodes": "value_sets",
+                "history": "value_sets",
+                "far_sites": "value_sets",
+            }.get(key, "code_maps")
+            if isinstance(value, str) and key != "unspecified" and value not in getattr(merged, section):
+                message = f"`{value}` is none of the {section.replace('_', ' ')}; name one that is"
+                yield Finding("unknown-name", merged.place(("lesions",), key), message)
+    for kind in Readers.model_fields:
+        for reader in getattr(tables.readers, kind):
+            yield from _check_reader(merged, tables, vocabulary, reader)
+
+
+def _check_codes(merged: _Merged) -> Iterator[Finding]:
+    groups: Iterable[tuple[KeyPath, CodeGroup | CodeMapGroup]] = (
+        *((("value_sets", name), g) for name, all_ in merged.value_sets.items() for g in all_),
+        *((("code_maps", name), g) for name, all_ in merged.code_maps.items() for g in all_),
+    )
+    for key, group in groups:
+        if group.system not in merged.systems:
+            message = f"`{group.system}` is none of the systems; accepted are {', '.join(sorted(merged.systems))}"
+            yield Finding("unknown-system", merged.place(key), message)
+        if not group.source.strip():
+            yield Finding(
+                "missing-source", merged.place(key), f"`{key[-1]}` names no source; say where its codes are from"
+            )
+    for name, maps in merged.code_maps.items():
+        seen: dict[Coded, str] = {}
+        for group in maps:
+            for target, codes in group.to.items():
+                for code in codes:
+                    before = seen.setdefault((group.system, code), target)
+                    if before != target:
+                        message = f"`{code}` of `{group.system}` means both `{before}` and `{target}`; keep one"
+                        yield Finding("ambiguous-code", merged.place(("code_maps", name)), message)
+
+
+_READS: Final[Mapping[str, tuple[type, ...]]] = {
+    "here": (BooleanType,),
+    "since": (QuantityType,),
+    "date": (DateType,),
+}
+
+
+def _check_reader(merged: _Merged, tables: MappingTables, vocabulary: Vocabulary, reader: Model) -> Iterator[Finding]:
+    identity = str(getattr(reader, "id", ""))
+
+    def finding(key: str, message: str) -> Finding:
+        return Finding("unknown-name", merged.place(("reader", identity), key), f"reader `{identity}`: {message}")
+
+    for key, section in (
+        ("codes", "value_sets"),
+        ("component", "value_sets"),
+        ("reasons", "value_sets"),
+        ("unless_method", "value_sets"),
+        ("map", "code_maps"),
+        ("sites", "code_maps"),
+    ):
+        name = getattr(reader, key, None)
+        if name is not None and name not in getattr(merged, section):
+            yield finding(key, f"`{name}` is none of the {section.replace('_', ' ')}; name one that is")
+    wanted: list[tuple[str, str, tuple[type, ...]]] = []
+    if isinstance(reader, (ConditionReader, MedicationReader, DoneReader, RefusalReader)):
+        wanted.append(("fact", reader.fact, (BooleanType,)))
+    elif isinstance(reader, ObservationReader):
+        wanted.append(("fact", reader.fact, (BooleanType, NumberType, QuantityType, CodeType, DateType)))
+        if reader.since:
+            wanted.append(("since", reader.since, (DateType,)))
+    elif isinstance(reader, AgeReader):
+        wanted.append(("fact", reader.fact, (NumberType, QuantityType)))
+    elif isinstance(reader, TreatmentReader):
+        wanted += [("here", fact, _READS["here"]) for fact in reader.here]
+        wanted += [(k, fact, _READS[k]) for k, fact in (("since", reader.since), ("date", reader.date)) if fact]
+    for key, path, types in wanted:
+        value_type = _fact_type(vocabulary, path)
+        if value_type is None:
+            yield finding(key, f"`{path}` is no fact of the vocabulary; name one that is")
+        elif not isinstance(value_type, types):
+            yield finding(key, f"`{path}` is a {value_type}, which this reader does not give")
+        elif (
+            isinstance(reader, ObservationReader) and key == "fact" and isinstance(value_type, CodeType) and reader.map
+        ):
+            definition = vocabulary.facts[fact_key(path)]
+            for target in dict.fromkeys(tables.code_map(reader.map).values()):
+                if not (target in value_type.values or target in definition.absences or _is_absence(target)):
+                    yield finding("map", f"`{target}` is neither a value nor an absence of `{path}`; name one that is")
+
+
+def _is_absence(target: str) -> bool:
+    reason = target.removeprefix(ABSENT)
+    return reason != target and reason in {one.value for one in AbsenceReason}
+
+
+def fact_key(path: str) -> tuple[Level, str]:
+    """`lesion.site` as the vocabulary's key."""
+    level, _, name = path.partition(".")
+    return Level(level), name
+
+
+def _fact_type(vocabulary: Vocabulary, path: str) -> ValueType | None:
+    level, _, name = path.partition(".")
+    if level not in {one.value for one in Level}:
+        return None
+    definition = vocabulary.facts.get((Level(level), name))
+    return definition.type if definition else None

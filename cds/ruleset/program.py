@@ -1,0 +1,45 @@
+"""A program: every condition of a rule set for one phase, resolved, in the form that the engines run.
+
+An engine sees criteria only: an id, the level it is decided at, and a condition whose names are facts and whose
+constants lie on the facts' grids. What a criterion is *for* (an exclusion, an obligation, a measure) is not its
+concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cds.language.syntax import Expression
+from cds.vocabulary import Level, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One condition to decide in every context of its level.
+
+    `id` is the rule's (`SS-2`), with `.done` for what fulfils it. `condition` is resolved: no parameter, no definition.
+    """
+
+    id: str
+    level: Level
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All criteria of a phase.
+
+    `derived` gives the Boolean structure facts that the planner computes (`unprotectable`, `coveredByPlan`) as an
+    expression for each structure name: `derived["carotid-artery", "unprotectable"]`. A condition names them as any
+    other fact; an engine puts the expression in their place.
+    """
+
+    phase: str
+    criteria: tuple[Criterion, ...]
+    derived: Mapping[tuple[str, str], Expression]
+    vocabulary: Vocabulary
+
+    def at(self, level: Level) -> tuple[Criterion, ...]:
+        """The criteria of one level, in the order of the rule set."""
+        return tuple(criterion for criterion in self.criteria if criterion.level is level)
