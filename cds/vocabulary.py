@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from cds.language.types import ValueType
 from cds.quantities import Interval
@@ -73,12 +74,12 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """When a fact is stale. `since`: the level and name of a Date fact it must not precede; `within`: a parameter.
+    """When a fact is stale. `since`: level and name of each Date fact it must not precede; `within`: a parameter.
 
-    `unknown_event` says what an unknown date of the event means: `undecided` (the fact is unknown too) or `usable`.
+    `unknown_event` says what an unknown date of an event means: `undecided` (the fact is unknown too) or `usable`.
     """
 
-    since: tuple[Level, str] | None = None
+    since: tuple[tuple[Level, str], ...] = ()
     within: str | None = None
     unknown_event: str = "undecided"
 
@@ -89,7 +90,8 @@ class FactDefinition:
 
     `absences` maps codes that senders use for "not known" (`not_assessed`) to the reason of the absence.
     `plausible` bounds a measured value; outside it the value is unread, with an issue.
-    `bounded_below_by` names a lesion fact whose value is a lower bound where this fact was never recorded.
+    `bounded_below_by` names a lesion fact whose value is a lower bound where this fact was never recorded. `implied_by`
+    gives, by a Code fact of the same subject, the value that some of its codes imply (what is encased is 0 mm away).
     """
 
     level: Level
@@ -107,6 +109,7 @@ class FactDefinition:
     absences: Mapping[str, str] = field(default_factory=dict)
     value_labels: Mapping[str, str] = field(default_factory=dict)
     bounded_below_by: str | None = None
+    implied_by: Mapping[str, Mapping[str, Fraction]] = field(default_factory=dict)
     starts_at: str | None = None
     note: str = ""
 
@@ -131,7 +134,9 @@ class StructureDefinition:
     """A structure at risk: for which sites it is enumerated, and which measures and monitoring are listed for it.
 
     `sites` of `None` means every site. `only_if` names a Boolean lesion fact: where it is known to be false, the
-    structure does not exist. No measures means that nothing is known to protect it.
+    structure does not exist. `listed_by` names a lesion fact that speaks of this structure: while it is recorded and
+    not 0, a closing statement about *other* structures is not about this one. No measures means that nothing is known
+    to protect it.
     """
 
     name: str
@@ -143,6 +148,7 @@ class StructureDefinition:
     measures: tuple[str, ...]
     monitoring: tuple[str, ...]
     evidence: tuple[str, ...]
+    listed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

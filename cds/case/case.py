@@ -9,8 +9,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from cds.case.facts import NEVER_RECORDED, AbsenceReason, Absent, Fact, Facts, Known, ReportedLesion, ReportedStructure
+from cds.case.facts import (
+    NEVER_RECORDED,
+    AbsenceReason,
+    Absent,
+    Conflicting,
+    Fact,
+    Facts,
+    Known,
+    ReportedLesion,
+    ReportedStructure,
+)
 from cds.case.provenance import Source
 from cds.errors import Issue
 from cds.quantities import Interval
@@ -18,6 +29,9 @@ from cds.vocabulary import FactDefinition, FactKind, Level, StructureDefinition,
 
 CLOSING_STATEMENT = "closing statement of the report"
 """The note of a distance that only the closing statement bounds."""
+
+IMPLIED = "implied by"
+"""Begins the note of a distance that follows from, or contradicts, what another fact says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +117,10 @@ def _structure(
         "side": Fact(Known(reported.side)),
     }
     facts = _complete(vocabulary.of(Level.STRUCTURE), {**reported.facts, **given}, contexts)
-    return Structure(reported.name, reported.side, structure_label(definition, reported.side),
-                     bounded(vocabulary, facts, lesion))  # fmt: skip
+    label = structure_label(definition, reported.side)
+    return Structure(
+        reported.name, reported.side, label, bounded(vocabulary, implied(vocabulary, facts), lesion)
+    )
 
 
 def structure_label(definition: StructureDefinition, side: str) -> str:
@@ -150,12 +166,36 @@ def structures_at_risk(vocabulary: Vocabulary, lesion: Facts) -> tuple[tuple[str
     return tuple(keys)
 
 
-def bounded(vocabulary: Vocabulary, structure: Facts, lesion: Facts) -> dict[str, Fact]:
-    """The facts of a structure with the lesion's closing statement applied to what was never recorded.
+def implied(vocabulary: Vocabulary, structure: Facts) -> dict[str, Fact]:
+    """The facts of a structure with what its codes imply: what is encased is 0 mm away.
 
-    "No other structure nearer than x" gives every structure without a statement of its own the interval (x, ∞).
+    A value that the record states beside it holds if it agrees; if not, the two contradict each other, both are kept
+    and neither counts.
     """
     result = dict(structure)
+    for definition in vocabulary.of(Level.STRUCTURE):
+        for name, values in definition.implied_by.items():
+            code, fact = structure[name], result[definition.name]
+            if not isinstance(code.value, str) or code.value not in values:
+                continue
+            point = Interval.point(values[code.value])
+            if fact == NEVER_RECORDED:
+                result[definition.name] = Fact(Known(point), code.sources, note=f"{IMPLIED} {name}")
+            elif isinstance(fact.value, Interval) and fact.value.intersection(point) is None:
+                sources = tuple(dict.fromkeys((*fact.sources, *code.sources)))
+                result[definition.name] = Fact(Conflicting((fact.value, point)), sources, note=f"{IMPLIED} {name}")
+    return result
+
+
+def bounded(vocabulary: Vocabulary, structure: Facts, lesion: Facts) -> dict[str, Fact]:
+    """The facts of a structure with the lesion's closing statement applied, if it is about this structure.
+
+    "No other structure nearer than x" gives every structure of which the record says nothing the interval (x, ∞).
+    """
+    result = dict(structure)
+    definition_of = vocabulary.structures[str(structure["name"].value)]
+    if definition_of.listed_by is not None and _speaks(lesion[definition_of.listed_by]):
+        return result
     for definition in vocabulary.of(Level.STRUCTURE):
         if definition.bounded_below_by is None or result[definition.name] != NEVER_RECORDED:
             continue
@@ -164,6 +204,11 @@ def bounded(vocabulary: Vocabulary, structure: Facts, lesion: Facts) -> dict[str
         if bound is not None:
             result[definition.name] = Fact(Known(bound), closing.sources, note=CLOSING_STATEMENT)
     return result
+
+
+def _speaks(fact: Fact) -> bool:
+    """Whether a lesion's fact about one structure says, or may say, that the two touch."""
+    return not isinstance(fact.state, Absent) and fact.value != Interval.point(Fraction(0))
 
 
 def beyond(closing: Fact, definition: FactDefinition) -> Interval | None:

@@ -36,6 +36,7 @@ def check_conditions(parts: Parts, conditions: Conditions) -> None:
         tree = conditions.condition(item.item.when, item.document, (*item.path, "when")).tree
         waived = item.item.fidelity.kind in ("interpretation", "stricter")
         conditions.check_origins(tree, item.position("when"), waived=waived)
+        conditions.check_literals(tree, item.position("when"))
 
 
 def compile_program(parts: Parts, conditions: Conditions, phase: Phase) -> Program:
@@ -71,6 +72,8 @@ def _rule(item: Placed, parts: Parts, conditions: Conditions, phase: Phase) -> l
     condition = _resolved(item, conditions, level, phase)
     if argues:
         conditions.check_verdict_reads(condition, item.position("when"), f"`{rule.id}`")
+    if rule.effect == "excludes" or (rule.moves_a_verdict and rule.effect == "requires" and rule.remedy is None):
+        conditions.check_ground(condition, item.position("when"), f"`{rule.id}`")
     criteria: list[Criterion] = []
     for waiver in (waiver for waiver in parts.exceptions if waiver.item.exception_to == rule.id):
         exception = _resolved(waiver, conditions, level, phase)

@@ -28,14 +28,16 @@ from cds.language.syntax import (
     Expression,
     FactReference,
     Not,
+    NumberLiteral,
     Or,
+    QuantityLiteral,
 )
 from cds.ruleset.documents import Document, KeyPath
 from cds.ruleset.model import AtLeast, Definition, MeasureRule, Parameter, Phase, When
 from cds.ruleset.names import ConditionNames
 from cds.ruleset.rule_set import Condition
 from cds.ruleset.vocabulary_file import PLANNER_FACTS
-from cds.vocabulary import FactKind, Level, StructureDefinition, Vocabulary
+from cds.vocabulary import FactDefinition, FactKind, Level, StructureDefinition, Vocabulary
 
 _BROKEN: Final = BooleanLiteral(True)
 """Stands for a condition that has a finding already, so that what uses it does not report it again."""
@@ -191,14 +193,47 @@ class Conditions:
     def check_verdict_reads(self, condition: Expression, place: Position, what: str) -> None:
         """Documents are false when silent: they may not reach a verdict, an order, the scope or a measure."""
         for reference in facts_of(condition):
-            level = Level.LESION if reference.level == "other" else Level(reference.level)
-            definition = self.vocabulary.facts.get((level, reference.name))
+            definition = self._definition_of(reference)
             if reference.name == "coveredByPlan" or (definition and definition.kind is FactKind.DOCUMENT):
                 message = (
                     f"{what} reads `{reference}`, a document that is false when nobody wrote it; documents may "
                     "feed obligations, `informs` and `done` only"
                 )
                 self._report([Finding("document-in-verdict", place, message)])
+
+    def check_ground(self, condition: Expression, place: Position, what: str) -> None:
+        """Numbers argue; what excludes rests on something that a person judged, chose, found or recorded."""
+        kinds = {
+            definition.kind
+            for reference in facts_of(condition)
+            if (definition := self._definition_of(reference)) is not None
+        }
+        if kinds and kinds <= {FactKind.MEASURE, FactKind.GIVEN}:
+            message = f"{what} excludes on numbers alone; let it argue (`against`), or name the judgement it rests on"
+            self._report([Finding("numbers-alone", place, message)])
+
+    def _definition_of(self, reference: FactReference) -> FactDefinition | None:
+        level = Level.LESION if reference.level == "other" else Level(reference.level)
+        return self.vocabulary.facts.get((level, reference.name))
+
+    def check_literals(self, tree: Expression, place: Position) -> None:
+        """A threshold is a parameter, with its source and its status; a condition holds no number but 0 and counts."""
+        for node, _ in walk(tree):
+            if isinstance(node, Comparison) and node.operator not in ("=", "!="):
+                self._check_literal(node.left, (node.right,), place)
+                self._check_literal(node.right, (node.left,), place)
+            elif isinstance(node, Between):
+                self._check_literal(node.operand, (node.low, node.high), place)
+
+    def _check_literal(self, side: Expression, others: Iterable[Expression], place: Position) -> None:
+        definition = self._definition_of(side) if isinstance(side, FactReference) else None
+        if definition is None or definition.kind is FactKind.DOCUMENT:
+            return
+        for other in others:
+            numbers = [node for node, _ in walk(other) if isinstance(node, (NumberLiteral, QuantityLiteral))]
+            if any(number.value != 0 for number in numbers):
+                message = f"`{print_expression(other)}` is a threshold without a source; make it a parameter"
+                self._report([Finding("literal-threshold", place, message)])
 
     def check_origins(self, tree: Expression, place: Position, *, waived: bool = False) -> None:
         """A distance and what it is compared with start at the same place, unless the rule's fidelity says so."""
@@ -251,7 +286,9 @@ class Conditions:
                 self.define(name, phase)
             for text in (definition.when, definition.where, *definition.phases.values()):
                 if text is not None:
-                    self.check_origins(self._silently(text), place)
+                    tree = self._silently(text)
+                    self.check_origins(tree, place)
+                    self.check_literals(tree, place)
 
 
 def at_least(count: int, conditions: list[Expression]) -> Expression:

@@ -294,12 +294,10 @@ def shape_finding(document: Document, problem: Any, model: type[BaseModel]) -> F
 
 def _suggested(model: type[BaseModel], path: KeyPath) -> str:
     """A question to the author: one of the words that the files' models know."""
-    words = {
-        field.alias or name
-        for known in (model, Rule, RuleException, Preference, Parameter, MeasureRule, Evidence)
-        for name, field in known.model_fields.items()
-    }
-    return hint(str(path[-1]), words) if path else ""
+    ours: tuple[type[BaseModel], ...] = (model, Rule, RuleException, Preference, Parameter, MeasureRule, Evidence)
+    known = (Overlay, OverlayParameter) if model is Overlay else ours
+    words = {field.alias or name for each in known for name, field in each.model_fields.items()}
+    return hint(str(path[-1]), words - {path[-1]}) if path else ""
 
 
 def hint(word: str, candidates: Iterable[str]) -> str:

@@ -229,6 +229,11 @@ class ValueSet:
     codes: frozenset[Coded] = frozenset()
     prefixes: tuple[Coded, ...] = ()
 
+    @property
+    def systems(self) -> frozenset[str]:
+        """The short names of the systems that it has codes of."""
+        return frozenset(system for system, _ in (*self.codes, *self.prefixes))
+
     def __contains__(self, code: object) -> bool:
         if code in self.codes:
             return True
@@ -300,6 +305,12 @@ class MappingTables:
     def value_set(self, name: str) -> ValueSet:
         """A value set by name."""
         return self.value_sets.get(name, _EMPTY)
+
+    def knows(self, code: Coded) -> bool:
+        """Whether a code stands in any table, whatever it means there."""
+        return any(code in values for values in self.value_sets.values()) or any(
+            code in meanings for meanings in self.code_maps.values()
+        )
 
     def code_map(self, name: str) -> Mapping[Coded, str]:
         """A code map by name."""

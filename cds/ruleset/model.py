@@ -282,10 +282,15 @@ class SilenceEntry(Model):
     context: Literal["problem-list", "any"]
 
 
+def _several(value: object) -> object:
+    """One name is a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
 class FreshEntry(Model):
     """When a fact is stale."""
 
-    since: str | None = None
+    since: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     within: str | None = None
     unknown_event: Literal["undecided", "usable"] = "undecided"
 
@@ -313,6 +318,7 @@ class FactEntry(Model):
     plausible: tuple[Number, Number] | None = None
     absences: dict[str, str] = Field(default_factory=dict)
     bounded_below_by: str | None = None
+    implied_by: dict[str, dict[str, Number]] = Field(default_factory=dict)
     starts_at: Literal["tumour", "ice"] | None = None
     note: str = ""
 
@@ -348,6 +354,7 @@ class StructureEntry(Model):
     sided: YesNo
     sites: Literal["all"] | tuple[str, ...]
     only_if: str | None = None
+    listed_by: str | None = None
     measures: tuple[str, ...]
     monitoring: tuple[str, ...]
     evidence: tuple[str, ...] = ()

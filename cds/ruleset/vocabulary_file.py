@@ -85,6 +85,7 @@ def build_vocabulary(
             tuple(measure for measure in entry.measures if measure in measures),
             tuple(watch for watch in entry.monitoring if watch in monitoring),
             entry.evidence,
+            entry.listed_by.removeprefix("lesion.") if entry.listed_by else None,
         )
         for name, entry in table.structures.items()
     }
@@ -119,7 +120,7 @@ def _definition(level: Level, name: str, entry: FactEntry) -> FactDefinition:
         agreement=Agreement(entry.agreement),
         agreement_why=entry.agreement_why,
         silence=Silence(entry.silence.why, entry.silence.look_back, entry.silence.context) if entry.silence else None,
-        fresh=Freshness(_fact_path(fresh.since) if fresh.since else None, fresh.within, fresh.unknown_event)
+        fresh=Freshness(tuple(map(_fact_path, fresh.since)), fresh.within, fresh.unknown_event)
         if fresh
         else None,
         modifiable=entry.modifiable,
@@ -128,6 +129,9 @@ def _definition(level: Level, name: str, entry: FactEntry) -> FactDefinition:
         absences=entry.absences,
         value_labels=entry.values,
         bounded_below_by=entry.bounded_below_by.removeprefix("lesion.") if entry.bounded_below_by else None,
+        implied_by={
+            fact: {code: Fraction(value) for code, value in values.items()} for fact, values in entry.implied_by.items()
+        },
         starts_at=entry.starts_at,
         note=entry.note,
     )
@@ -156,12 +160,17 @@ def _entry_findings(entry: FactEntry, facts: VocabularyFile, document: Document,
             report("unknown-absence-reason", "absences", message)
         if code in entry.values:
             report("absent-value", "absences", f"`{code}` is a value and an absence; a value never means not known")
-    since = entry.fresh.since if entry.fresh else None
-    if since is not None:
+    for since in entry.fresh.since if entry.fresh else ():
         level, _, name = since.partition(".")
         event = getattr(facts, level, {}).get(name) if level in ("patient", "lesion", "structure") else None
         if event is None or event.type != "Date":
             report("unknown-fact", "fresh", f"`{since}` is not a Date fact of the vocabulary; name one that is")
+    for fact, values in entry.implied_by.items():
+        other: FactEntry | None = getattr(facts, str(path[0])).get(fact)
+        unknown = [code for code in values if other is None or code not in other.values]
+        if unknown:
+            message = f"`{unknown[0]}` is no value of `{path[0]}.{fact}`; name a Code fact of this level and its values"
+            report("unknown-fact", "implied_by", message)
     if entry.bounded_below_by and entry.bounded_below_by.removeprefix("lesion.") not in facts.lesion:
         message = f"`{entry.bounded_below_by}` is not a fact of the lesion; name the closing statement"
         report("unknown-fact", "bounded_below_by", message)
@@ -184,6 +193,9 @@ def _structure_findings(table: StructureFile, document: Document, facts: Vocabul
                 if item not in accepted:
                     message = f"`{item}` is not a {word} of the table; accepted are {', '.join(sorted(accepted))}"
                     found.append(Finding(f"unknown-{word}", document.position(("structures", name, key)), message))
+        if entry.listed_by is not None and entry.listed_by.removeprefix("lesion.") not in facts.lesion:
+            message = f"`{entry.listed_by}` is not a fact of the lesion; name one that is"
+            found.append(Finding("unknown-fact", document.position(("structures", name, "listed_by")), message))
         if entry.only_if is not None:
             fact = facts.lesion.get(entry.only_if.removeprefix("lesion."))
             if fact is None or fact.type != "Boolean":

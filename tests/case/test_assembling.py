@@ -90,7 +90,9 @@ def test_a_document_that_nobody_wrote_is_not_there() -> None:
     assert (fact.value, fact.note) == (False, "not documented")
 
 
-@pytest.mark.parametrize("state", [Absent(AbsenceReason.ASKED_UNKNOWN), Absent(AbsenceReason.STALE), Conflicting((True, False))])
+@pytest.mark.parametrize(
+    "state", [Absent(AbsenceReason.ASKED_UNKNOWN), Absent(AbsenceReason.STALE), Conflicting((True, False))]
+)
 @pytest.mark.parametrize("name", ["booked", "allergy"])
 def test_what_was_said_is_never_overwritten_by_silence(name: str, state: Absent | Conflicting) -> None:
     case = case_of(silences={"problem-list": ()}, **{name: Fact(state)})
@@ -111,7 +113,9 @@ def test_what_was_said_is_never_overwritten_by_silence(name: str, state: Absent 
         ({"site": "neck", "flap": True}, ["skin/none", "flap/none"]),
     ],
 )
-def test_the_site_enumerates_the_structures_and_an_unknown_site_all(facts: dict[str, bool | str], expected: list[str]) -> None:
+def test_the_site_enumerates_the_structures_and_an_unknown_site_all(
+    facts: dict[str, bool | str], expected: list[str]
+) -> None:
     assert keys(one({name: known(value) for name, value in facts.items()})) == expected
 
 
@@ -120,7 +124,9 @@ def test_a_site_in_conflict_enumerates_all() -> None:
 
 
 def test_a_structure_that_the_record_names_joins_those_of_the_site() -> None:
-    case = one({"site": known("neck"), "flap": known(False)}, ReportedStructure("vein", "left", {"relation": known("touches")}))
+    case = one(
+        {"site": known("neck"), "flap": known(False)}, ReportedStructure("vein", "left", {"relation": known("touches")})
+    )
     assert keys(case) == ["skin/none", "vein/left"]
     assert case.lesions[0].structures[1].facts["relation"].value == "touches"
 
@@ -148,7 +154,13 @@ def test_the_closing_statement_bounds_what_was_never_recorded_and_is_its_source(
 
 
 @pytest.mark.parametrize(
-    "own", [known(4), Fact(Absent(AbsenceReason.NOT_ASSESSED)), Fact(Conflicting((True, False))), Fact(Absent(AbsenceReason.STALE))]
+    "own",
+    [
+        known(4),
+        Fact(Absent(AbsenceReason.NOT_ASSESSED)),
+        Fact(Conflicting((True, False))),
+        Fact(Absent(AbsenceReason.STALE)),
+    ],
 )
 def test_the_closing_statement_leaves_alone_what_has_a_statement_of_its_own(own: Fact) -> None:
     case = one(

@@ -15,7 +15,9 @@ def codes(text: str) -> list[str]:
     return [finding.code for finding in parse_document(text, "x.yaml").findings]
 
 
-@pytest.mark.parametrize("text", ["no", "yes", "on", "off", "No", "YES", "y", "n", "True", "FALSE", "TRUE", "Null", "NULL"])
+@pytest.mark.parametrize(
+    "text", ["no", "yes", "on", "off", "No", "YES", "y", "n", "True", "FALSE", "TRUE", "Null", "NULL"]
+)
 def test_only_the_plain_words_true_false_and_null_are_more_than_text(text: str) -> None:
     assert parse_document(f"a: {text}", "x.yaml").data == {"a": text}
 
@@ -83,16 +85,34 @@ def test_an_alias_is_found_also_of_a_single_value(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tagged", ["!knife 3", "!!python/name:os.system ''", "!!float 3", "!!str 3", "!!binary aGVsbG8=", "!!set {a, b}",
-               "!<tag:example.org,2026:x> 3"],
-)  # fmt: skip
+    "tagged",
+    [
+        "!knife 3",
+        "!!python/name:os.system ''",
+        "!!float 3",
+        "!!str 3",
+        "!!binary aGVsbG8=",
+        "!!set {a, b}",
+        "!<tag:example.org,2026:x> 3",
+    ],
+)
 def test_a_tag_is_found_whoever_defined_it(tagged: str) -> None:
     assert "tag" in codes(f"a: {tagged}\n")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["a: [1\n", "a: {b\n", "a: 'x\n", "\tx: 1\n", "a: 1\n b: 2\n", "---\na: 1\n---\nb: 2\n", "a: *nobody\n", "@x\n", "%YAML 9\n"],
+    [
+        "a: [1\n",
+        "a: {b\n",
+        "a: 'x\n",
+        "\tx: 1\n",
+        "a: 1\n b: 2\n",
+        "---\na: 1\n---\nb: 2\n",
+        "a: *nobody\n",
+        "@x\n",
+        "%YAML 9\n",
+    ],
 )
 def test_what_is_no_yaml_is_a_finding_with_its_place(text: str) -> None:
     document = parse_document(text, "x.yaml")

@@ -7,17 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.ruleset.finding_codes import error_codes, finding_codes
+from tests.ruleset.finding_codes import PACKAGE, error_codes, finding_codes
+from tests.ruleset.shipped import shipped_folder
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 HEADINGS = ["Summary", "Avoid", "Prefer", "Rationale", "Exceptions", "Related"]
 CODES = {"findings": finding_codes(), "errors": error_codes()}
-PAGES = sorted(page for kind in CODES for page in (REFERENCE / kind).glob("*.md"))
+PAGES = sorted(REFERENCE / kind / f"{code}.md" for kind, codes in CODES.items() for code in codes)
+OTHERS = sorted(page for page in (REFERENCE / "errors").glob("*.md") if page not in PAGES and page.stem != "README")
+"""The pages of the codes that issues of a bundle have."""
+SOURCE = "\n".join(
+    file.read_text(encoding="utf-8") for file in (*PACKAGE.rglob("*.py"), *shipped_folder().glob("mapping/*.yaml"))
+)
 
 
-@pytest.mark.parametrize("kind", CODES)
-def test_every_code_has_a_page_and_every_page_a_code(kind: str) -> None:
-    assert {page.stem for page in (REFERENCE / kind).glob("*.md") if page.stem != "README"} == CODES[kind]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_every_code_has_a_page(page: Path) -> None:
+    assert page.is_file()
+
+
+def test_every_page_of_a_finding_has_a_code() -> None:
+    assert {page.stem for page in (REFERENCE / "findings").glob("*.md") if page.stem != "README"} == CODES["findings"]
+
+
+@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.stem)
+def test_every_other_page_is_of_a_code_that_the_package_writes(page: Path) -> None:
+    assert re.search(rf"(?<![a-z-]){page.stem}(?![a-z-])", SOURCE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")

@@ -100,8 +100,10 @@ def test_a_rule_file_with_another_ending_is_not_left_out_in_silence(tmp_path: Pa
 def overlaid(tmp_path: Path, text: str) -> RuleSet:
     overlay = tmp_path / "ours.yaml"
     overlay.write_text(text, encoding="utf-8")
-    rules = small(tmp_path, rules_of(a_rule("R-1", "against", "patient.ratio > parameters.ratioLimit",
-                                             option="frost", for_each="patient")))  # fmt: skip
+    rules = small(
+        tmp_path,
+        rules_of(a_rule("R-1", "against", "patient.ratio > parameters.ratioLimit", option="frost", for_each="patient")),
+    )
     return load_rules(rules, overlay)
 
 
@@ -163,7 +165,7 @@ TRUTHS = {"true": True, "false": False, "unknown": None}
 
 def with_exception(effect: str, **more: str) -> str:
     rule = a_rule("R-1", effect, "patient.flagA", option="frost", for_each="patient", **more)
-    exception = '  - {id: X-1, exception_to: R-1, when: patient.flagB, says: spared, basis: judgement}\n'
+    exception = "  - {id: X-1, exception_to: R-1, when: patient.flagB, says: spared, basis: judgement}\n"
     return rules_of(rule) + "exceptions:\n" + exception
 
 
@@ -204,7 +206,7 @@ def test_an_exception_waives_its_rule_and_has_no_effect_of_its_own(
 
 def test_two_exceptions_each_waive(tmp_path: Path) -> None:
     text = with_exception("excludes") + (
-        "  - {id: X-2, exception_to: R-1, when: patient.ratio > 1.0, says: spared, basis: judgement}\n"
+        "  - {id: X-2, exception_to: R-1, when: patient.ratio > parameters.r1, says: spared, basis: judgement}\n"
     )
     rules = small_rules(tmp_path, text)
     condition = next(c.condition for c in rules.programs["decision"].criteria if c.id == "R-1")
@@ -214,7 +216,9 @@ def test_two_exceptions_each_waive(tmp_path: Path) -> None:
 def test_a_requirement_waived_is_met_and_an_exclusion_waived_is_not(tmp_path: Path) -> None:
     requirement = next(r for r in small_rules(tmp_path / "a", with_exception("requires")).rules if r.id == "R-1")
     exclusion = next(r for r in small_rules(tmp_path / "b", with_exception("excludes")).rules if r.id == "R-1")
-    trees = {c.id: c.condition for c in small_rules(tmp_path / "a", with_exception("requires")).programs["decision"].criteria}
+    trees = {
+        c.id: c.condition for c in small_rules(tmp_path / "a", with_exception("requires")).programs["decision"].criteria
+    }
     assert print_expression(excepted(requirement, trees["F-0"], trees["X-1"])) == "patient.flagA or patient.flagB"
     assert print_expression(excepted(exclusion, trees["F-0"], trees["X-1"])) == "patient.flagA and not patient.flagB"
 
@@ -224,8 +228,9 @@ def test_a_requirement_waived_is_met_and_an_exclusion_waived_is_not(tmp_path: Pa
 
 def test_at_least_is_the_or_of_the_ands_of_every_choice(tmp_path: Path) -> None:
     text = rules_of() + (
-        "  - id: R-1\n    option: frost\n    for_each: patient\n    effect: informs\n    says: s\n    basis: unverified\n"
-        "    when: {at_least: 2, of: [patient.flagA, patient.flagB, patient.ratio > 1.0]}\n"
+        "  - id: R-1\n    option: frost\n    for_each: patient\n    effect: informs\n"
+        "    says: s\n    basis: unverified\n"
+        "    when: {at_least: 2, of: [patient.flagA, patient.flagB, patient.ratio > parameters.r1]}\n"
     )
     rules = small_rules(tmp_path, text)
     for a in TRUTHS.values():
@@ -236,7 +241,10 @@ def test_at_least_is_the_or_of_the_ands_of_every_choice(tmp_path: Path) -> None:
 
 
 def test_a_definition_of_a_phase_holds_in_its_phase(tmp_path: Path) -> None:
-    definitions = "definitions:\n  lesion.big: {decision: lesion.size > 10 'mm', planning: lesion.size > 20 'mm'}\n"
+    definitions = (
+        "definitions:\n"
+        "  lesion.big: {decision: lesion.size > parameters.limit, planning: lesion.size > parameters.mm20}\n"
+    )
     rules = small_rules(tmp_path, rules_of(a_rule("R-1", "against", "lesion.big")), definitions=definitions)
     texts = {
         phase: [print_expression(c.condition) for c in rules.programs[phase].criteria if c.id == "R-1"]

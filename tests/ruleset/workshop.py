@@ -68,7 +68,8 @@ lesion:
   count: {kind: finding, type: Integer, label: count, plausible: [0, 9]}
   size: {kind: measure, type: Quantity, unit: mm, decimals: 1, label: size, plausible: [0, 300]}
   foundOn: {kind: finding, type: Date, label: found on}
-  closing: {kind: finding, type: Quantity, unit: mm, decimals: 1, label: nothing else within, plausible: [0, 300], starts_at: tumour}
+  closing: {kind: finding, type: Quantity, unit: mm, decimals: 1, label: nothing else within,
+    plausible: [0, 300], starts_at: tumour}
   declinesKnife: {kind: choice, type: Boolean, label: declines the knife}
   declinesFrost: {kind: choice, type: Boolean, label: declines the frost}
   discussed: {kind: document, type: Boolean, label: discussed}
@@ -78,7 +79,8 @@ structure:
   side: {kind: given, type: Code, values: [left, right, none], label: side}
   distance: {kind: measure, type: Quantity, unit: mm, decimals: 1, label: distance, plausible: [0, 300],
     bounded_below_by: closing, starts_at: tumour}
-  iceDistance: {kind: measure, type: Quantity, unit: mm, decimals: 1, label: distance from the ice, plausible: [-300, 300], starts_at: ice}
+  iceDistance: {kind: measure, type: Quantity, unit: mm, decimals: 1, label: distance from the ice,
+    plausible: [-300, 300], starts_at: ice}
   touched: {kind: finding, type: Boolean, label: touched}
   looked: {kind: document, type: Boolean, label: looked at}
 """
@@ -89,14 +91,27 @@ measures:
 monitoring:
   camera: {label: camera}
 structures:
-  nerve: {label: nerve, kind: nerve, sided: true, sites: [neck], measures: [water, gloves], monitoring: [camera], evidence: []}
+  nerve: {label: nerve, kind: nerve, sided: true, sites: [neck], measures: [water, gloves],
+    monitoring: [camera], evidence: []}
   skin: {label: skin, kind: skin, sided: false, sites: all, measures: [water], monitoring: [camera], evidence: []}
-  brain: {label: brain, kind: brain, sided: false, sites: [tongue], only_if: lesion.flag, measures: [], monitoring: [], evidence: []}
+  brain: {label: brain, kind: brain, sided: false, sites: [tongue], only_if: lesion.flag,
+    measures: [], monitoring: [], evidence: []}
 """
 PARAMETERS = """\
 parameters:
   limit: {type: Quantity, value: 10, unit: mm, measured_from: tumour, status: institution-default, from: 2026-01-01}
   ratioLimit: {type: Decimal, value: 1.8, status: consensus, cite: book, from: 2026-01-01}
+  r1: {type: Decimal, value: 1.0, status: institution-default, from: 2026-01-01}
+  r9: {type: Decimal, value: 9.0, status: institution-default, from: 2026-01-01}
+  n1: {type: Integer, value: 1, status: institution-default, from: 2026-01-01}
+  n2: {type: Integer, value: 2, status: institution-default, from: 2026-01-01}
+  n5: {type: Integer, value: 5, status: institution-default, from: 2026-01-01}
+  mm2: {type: Quantity, value: 2, unit: mm, status: institution-default, from: 2026-01-01}
+  mm5: {type: Quantity, value: 5, unit: mm, status: institution-default, from: 2026-01-01}
+  mm7: {type: Quantity, value: 7, unit: mm, status: institution-default, from: 2026-01-01}
+  mm8: {type: Quantity, value: 8, unit: mm, status: institution-default, from: 2026-01-01}
+  mm20: {type: Quantity, value: 20, unit: mm, status: institution-default, from: 2026-01-01}
+  mm30: {type: Quantity, value: 30, unit: mm, status: institution-default, from: 2026-01-01}
   blank: {type: Quantity, value: null, unit: mm, status: unset, from: 2026-01-01}
 """
 PLANNER = """\
@@ -148,8 +163,16 @@ def small_rules(folder: Path, rules: str = GROUNDED, **files: str) -> RuleSet:
 
 def a_rule(name: str, effect: str, when: str, *, option: str = "knife", for_each: str = "lesion", **more: str) -> str:
     """One rule on one line, complete as its effect demands."""
-    words = {"id": name, "option": option, "for_each": for_each, "effect": effect, "when": f'"{when}"',
-             "says": f"{name} holds", "otherwise": f"{name} does not hold", "basis": "unverified"}  # fmt: skip
+    words = {
+        "id": name,
+        "option": option,
+        "for_each": for_each,
+        "effect": effect,
+        "when": f'"{when}"',
+        "says": f"{name} holds",
+        "otherwise": f"{name} does not hold",
+        "basis": "unverified",
+    }
     if effect in ("requires", "excludes") and "remedy" not in more and option not in ("scope", "order"):
         words["ground"] = "judgement"
     if effect == "obliges":
