@@ -16,7 +16,8 @@ from cds.truth import Truth
 
 _PATTERN: Final = re.compile(
     r"(?P<year>\d{4})(-(?P<month>0[1-9]|1[0-2])(-(?P<day>0[1-9]|[12]\d|3[01])"
-    r"(T(?P<time>([01]\d|2[0-3]):[0-5]\d(:([0-5]\d|60)(\.\d+)?)?)(?P<zone>Z|[+-](0\d|1[0-4]):[0-5]\d)?)?)?)?"
+    r"(T(?P<time>([01]\d|2[0-3]):[0-5]\d(:([0-5]\d|60)(\.\d+)?)?)(?P<zone>Z|[+-](0\d|1[0-4]):[0-5]\d)?)?)?)?",
+    re.ASCII,
 )
 
 
@@ -76,7 +77,8 @@ class DateSpan:
         if self.is_day:
             return self.first.isoformat()
         if (self.first.month, self.first.day, self.last.month, self.last.day) == (1, 1, 12, 31):
-            return f"{self.first.year}" if self.first.year == self.last.year else f"{self.first.year}/{self.last.year}"
+            first, last = f"{self.first.year:04}", f"{self.last.year:04}"
+            return first if first == last else f"{first}/{last}"
         month_end = calendar.monthrange(self.first.year, self.first.month)[1]
         if self.first.day == 1 and self.last == self.first.replace(day=month_end):
             return f"{self.first.year:04}-{self.first.month:02}"

@@ -68,8 +68,9 @@ _PREFIXES: Final[Mapping[str, Fraction]] = {
 # number that no machine holds.
 _TOKEN: Final = re.compile(
     r"(?P<ten>10[*^](?P<power>[+-]?\d{1,2}))(?!\d)"
-    r"|(?P<name>\[[^\]]+\]|[A-Za-z%]+)(?P<exponent>[+-]?\d{1,2}(?!\d))?"
-    r"|(?P<number>\d{1,9})(?!\d)|(?P<note>\{[^{}]*\})"
+    r"|(?P<name>[A-Za-z]*\[[^\]]+\]|[A-Za-z%]+)(?P<exponent>[+-]?\d{1,2}(?!\d))?"
+    r"|(?P<number>\d{1,9})(?!\d)|(?P<note>\{[^{}]*\})",
+    re.ASCII,
 )
 
 

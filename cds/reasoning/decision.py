@@ -195,11 +195,6 @@ class _Reasoning:
             preference.id: self.derivations[preference.id, own.id] for preference in self.rules.preferences if plans
         }
         truths = {name: derivation.truth for name, derivation in preferences.items()}
-        listed = [
-            decision.option
-            for decision in options
-            if decision.standing is not Standing.EXCLUDED and decision.verdict is not Verdict.NOT_ASSESSED
-        ]
         withheld = any(consideration.truth is not Truth.TRUE for consideration in requirements)
         ordered = plans and not withheld and scope is not Truth.FALSE
         return LesionDecision(
@@ -207,7 +202,7 @@ class _Reasoning:
             scope=scope,
             scope_considerations=scope_considerations,
             options=options,
-            orders=possible_orders(self.rules.preferences, truths, listed) if ordered else (),
+            orders=possible_orders(self.rules.preferences, truths, tuple(self.rules.options)) if ordered else (),
             order_requirements=requirements,
             preferences=preferences,
             preference_truths=effective(self.rules.preferences, truths) if plans else {},

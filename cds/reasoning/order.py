@@ -45,12 +45,11 @@ def effective(preferences: Sequence[Preference], truths: Mapping[str, Truth]) ->
 def possible_orders(
     preferences: Sequence[Preference], truths: Mapping[str, Truth], options: Sequence[str]
 ) -> tuple[PossibleOrder, ...]:
-    """The orders that the preferences leave possible over the `options` that are not excluded.
+    """The orders that the preferences leave possible over the `options`.
 
-    No preference that holds leaves the options side by side. Options of which a preference does not speak come last.
+    No preference that holds leaves the options side by side. Verdicts are not asked: an option that is ineligible keeps
+    the place that a preference gives it, and its verdict stands beside it.
     """
-    if not options:
-        return ()
     held = effective(preferences, truths)
     # A preference whose own condition is true is silenced only by an exception that holds: one of the two does.
     certain = any(truth is Truth.TRUE for truth in truths.values())
@@ -59,7 +58,7 @@ def possible_orders(
         truth = held[preference.id]
         if truth is Truth.FALSE:
             continue
-        conditions, because = found.setdefault(_over(preference.order, options), ([], []))
+        conditions, because = found.setdefault(preference.order, ([], []))
         because.append(preference.id)
         conditions.append("" if truth is Truth.TRUE else preference.condition or preference.says.rstrip("."))
     if not certain:
@@ -69,11 +68,3 @@ def possible_orders(
         PossibleOrder(groups, "" if "" in conditions else "; or ".join(conditions), tuple(because))
         for groups, (conditions, because) in found.items()
     )
-
-
-def _over(order: Groups, options: Sequence[str]) -> Groups:
-    """An order without the options that are excluded, and with those it does not name in a last group."""
-    named = {option for group in order for option in group}
-    groups = [tuple(option for option in group if option in options) for group in order]
-    rest = tuple(option for option in options if option not in named)
-    return tuple(group for group in (*groups, rest) if group)

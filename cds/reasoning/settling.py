@@ -6,13 +6,22 @@ the constants it is compared with (inside one cell no comparison changes). What 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from cds.case import NEVER_RECORDED, Fact, Known, Value, beyond
 from cds.language import walk
-from cds.language.syntax import Between, Comparison, Expression, FactReference, NumberLiteral, QuantityLiteral
+from cds.language.syntax import (
+    Between,
+    Comparison,
+    Expression,
+    FactReference,
+    Membership,
+    NumberLiteral,
+    QuantityLiteral,
+)
 from cds.language.types import BooleanType, CodeType, NumberType, QuantityType, ValueType
 from cds.quantities import Interval
 from cds.reasoning.conditions import Derivation, Derived, derive
@@ -116,11 +125,13 @@ def _with_closing(
 ) -> Iterable[tuple[str, FactDefinition, Fact]]:
     """The fact itself, and the closing statement that could bound it where it was never recorded."""
     yield subject, definition, fact
-    if definition.bounded_below_by is not None and fact == NEVER_RECORDED:
-        lesion = criterion.context.facts.get("lesion")
-        if lesion is not None:
-            closing = vocabulary.fact(Level.LESION, definition.bounded_below_by)
-            yield criterion.context.subjects["lesion"], closing, lesion[closing.name]
+    if definition.bounded_below_by is None or fact != NEVER_RECORDED:
+        return
+    closing = vocabulary.fact(Level.LESION, definition.bounded_below_by)
+    for word in ("lesion", "other"):
+        lesion = criterion.context.subjects.get(word)
+        if lesion is not None and subject.startswith(f"{lesion}/"):
+            yield lesion, closing, criterion.context.facts[word][closing.name]
 
 
 def _is_open(fact: Fact) -> bool:
@@ -141,27 +152,42 @@ def _values(
             known = fact.value if isinstance(fact.value, Interval) else None
             bounds = [interval for interval in (known, definition.plausible) if interval is not None]
             constants = sorted({c for reader in readers for c in _constants(reader, definition, derived)})
-            return list(cells(constants, bounds))
+            whole = isinstance(definition.type, NumberType) and definition.type.decimals == 0
+            return [cell for cell in cells(constants, bounds) if not whole or _holds_a_whole_number(cell)]
         case _:
             return None
 
 
 def _constants(criterion: OpenCriterion, definition: FactDefinition, derived: Derived) -> Iterable[Fraction]:
     """The constants that a criterion compares the fact with (for a closing statement: the fact that it bounds)."""
-    trees = [criterion.condition]
-    structure = criterion.context.facts.get("structure")
-    if structure is not None:
-        trees += [tree for (name, _), tree in derived.items() if name == structure["name"].value]
+    members = (member for contexts in criterion.context.members.values() for member in contexts)
+    names = {
+        context.facts["structure"]["name"].value
+        for context in (criterion.context, *members)
+        if "structure" in context.facts
+    }
+    trees = [criterion.condition, *(tree for (name, _), tree in derived.items() if name in names)]
     for tree in trees:
         for node, _ in walk(tree):
-            operand = node.left if isinstance(node, Comparison) else node.operand if isinstance(node, Between) else None
+            operand, sides = _compared(node)
             if not isinstance(operand, FactReference):
                 continue
             level = "lesion" if operand.level == "other" else operand.level
             if (level, operand.name) == (definition.level.value, definition.name) or _bounds(definition, operand):
-                sides = [node.right] if isinstance(node, Comparison) else []
-                sides += [node.low, node.high] if isinstance(node, Between) else []
                 yield from (side.value for side in sides if isinstance(side, (NumberLiteral, QuantityLiteral)))
+
+
+def _compared(node: Expression) -> tuple[Expression | None, tuple[Expression, ...]]:
+    """What a node compares, and the constants it compares it with."""
+    match node:
+        case Comparison():
+            return node.left, (node.right,)
+        case Between():
+            return node.operand, (node.low, node.high)
+        case Membership():
+            return node.operand, node.members
+        case _:
+            return None, ()
 
 
 def _bounds(definition: FactDefinition, operand: FactReference) -> bool:
@@ -185,6 +211,14 @@ def cells(constants: Sequence[Fraction], bounds: Iterable[Interval]) -> list[Int
     for bound in bounds:
         result = [cell for each in result if (cell := each.intersection(bound)) is not None]
     return result
+
+
+def _holds_a_whole_number(cell: Interval) -> bool:
+    """Whether a whole number lies in a cell: between two neighbours there is none."""
+    if cell.low is None or cell.high is None:
+        return True
+    first = math.floor(cell.low) + 1 if cell.low_open else math.ceil(cell.low)
+    return cell.contains(Fraction(first))
 
 
 def cell_text(cell: Interval, value_type: ValueType) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -25,9 +26,11 @@ def interval(picture: str) -> Interval:
     low = next((marks[c] for c in "[(" if c in marks), None)
     high = next((marks[c] for c in "])" if c in marks), None)
     return Interval(
-        None if low is None else Fraction(low), None if high is None else Fraction(high),
-        low is None or "(" in marks, high is None or ")" in marks,
-    )  # fmt: skip
+        None if low is None else Fraction(low),
+        None if high is None else Fraction(high),
+        low is None or "(" in marks,
+        high is None or ")" in marks,
+    )
 
 
 # The constant stands in column 5, under the caret.      <  <=  >  >=  =  !=
@@ -80,15 +83,17 @@ def intervals(draw: st.DrawFn) -> Interval:
     if low == high:
         low_open = high_open = False
     return Interval(
-        low if ends in ("both", "low") else None, high if ends in ("both", "high") else None,
-        low_open or ends not in ("both", "low"), high_open or ends not in ("both", "high"),
-    )  # fmt: skip
+        low if ends in ("both", "low") else None,
+        high if ends in ("both", "high") else None,
+        low_open or ends not in ("both", "low"),
+        high_open or ends not in ("both", "high"),
+    )
 
 
 def samples(*around: Interval | Fraction) -> list[Fraction]:
     """Every number at which something about the given intervals may change, the middles between, and far outside."""
     ends = sorted({Fraction(-100), Fraction(100), *(e for a in around for e in _ends(a))})
-    return sorted({*ends, *((a + b) / 2 for a, b in zip(ends, ends[1:], strict=False))})
+    return sorted({*ends, *((a + b) / 2 for a, b in pairwise(ends))})
 
 
 def _ends(item: Interval | Fraction) -> list[Fraction]:
@@ -157,7 +162,7 @@ def test_the_grid_loses_no_number_and_has_its_ends_on_it(x: Interval, decimals: 
 
 @given(intervals(), st.integers(0, 2), st.integers(-80, 80))
 def test_rounding_outward_keeps_every_comparison_with_a_grid_point(x: Interval, decimals: int, place: int) -> None:
-    """Which is why both engines may see the grid only: nothing that could be decided is lost, and nothing is made up."""
+    """Which is why both engines may see the grid only: nothing decidable is lost, and nothing is made up."""
     constant = Fraction(place, 10**decimals)
     rounded = x.on_grid(decimals)
     assert rounded.less(constant) is x.less(constant)

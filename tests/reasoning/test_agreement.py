@@ -41,7 +41,11 @@ class Distorted:
 def a_case() -> Case:
     return case_from_mapping(
         shipped_rules().vocabulary,
-        {"as_of": "2026-11-22", "patient": {"inr": 1.1}, "lesions": [{"id": "T1", "facts": {"site": "sinonasal", "side": "left"}}]},
+        {
+            "as_of": "2026-11-22",
+            "patient": {"inr": 1.1},
+            "lesions": [{"id": "T1", "facts": {"site": "sinonasal", "side": "left"}}],
+        },
     )
 
 
@@ -84,7 +88,10 @@ def test_an_error_that_nobody_foresaw_is_no_answer_either(error: Exception) -> N
         (without(("CR-6", "patient")), "left 1 of"),
         (lambda decisions: {}, "undecided"),
         (lambda decisions: {**decisions, ("XX-1", "patient"): T}, "1 of"),
-        (lambda decisions: {(name, "T9" if at == "T1" else at): truth for (name, at), truth in decisions.items()}, "undecided"),
+        (
+            lambda decisions: {(name, "T9" if at == "T1" else at): truth for (name, at), truth in decisions.items()},
+            "undecided",
+        ),
     ],
 )
 def test_an_engine_that_leaves_out_or_adds_a_criterion_has_failed(distortion: Distortion, told: str) -> None:
@@ -97,7 +104,9 @@ def test_an_engine_that_decides_one_criterion_otherwise_disagrees(value: Truth) 
     """The INR of the case is within its limit: the criterion is true."""
     with pytest.raises(EngineDisagreement) as caught:
         recommend(a_case(), shipped_rules(), engine=Distorted(lambda d: {**d, ("CR-6", "patient"): value}))
-    assert f"disagree on 1 of {len(decided())} criteria (CR-6: reference true, durable_rules {value.value})" in str(caught.value)
+    assert f"disagree on 1 of {len(decided())} criteria (CR-6: reference true, durable_rules {value.value})" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize("value", [None, True, "true", 1])

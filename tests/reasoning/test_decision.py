@@ -32,11 +32,24 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
         a_rule("S-1", "requires", "lesion.site = 'neck'", option="scope"),
         a_rule("O-1", "requires", "lesion.flag", option="order", remedy="mend it"),
         a_rule("A-1", "obliges", "patient.flagB", option="any", for_each="patient", done="patient.booked"),
-        a_rule("A-2", "obliges", "structure.distance < 10 'mm'", option="frost", for_each="structure", done="structure.looked"),
+        a_rule(
+            "A-2",
+            "obliges",
+            "structure.distance < parameters.limit",
+            option="frost",
+            for_each="structure",
+            done="structure.looked",
+        ),
         a_rule("L-1", "informs", "true", option="frost", phase="planning"),
         a_rule("L-2", "excludes", "patient.flagB", option="frost", for_each="patient", phase="planning"),
-        a_rule("U-1", "informs", "lesion.count > 2", option="frost", phase="follow-up"),
-        a_rule("V-1", "informs", "structure.name = 'skin' and structure.distance < 5 'mm'", option="frost", for_each="structure"),
+        a_rule("U-1", "informs", "lesion.count > parameters.n2", option="frost", phase="follow-up"),
+        a_rule(
+            "V-1",
+            "informs",
+            "structure.name = 'skin' and structure.distance < parameters.mm5",
+            option="frost",
+            for_each="structure",
+        ),
         a_rule("Z-1", "against", "other.grade = 'high'", for_each="other-lesion"),
     )
     return small_rules(tmp_path_factory.mktemp("rules"), text, preferences=PREFERENCES)
@@ -133,7 +146,9 @@ def test_follow_up_neither_orders_options_nor_plans_protection(rules: RuleSet) -
 # --- order ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("flag", "withheld"), [(True, False), (False, True), (None, True), ({"conflict": [True, False]}, True)])
+@pytest.mark.parametrize(
+    ("flag", "withheld"), [(True, False), (False, True), (None, True), ({"conflict": [True, False]}, True)]
+)
 def test_the_order_is_withheld_until_its_requirement_is_true(rules: RuleSet, flag: Any, withheld: bool) -> None:
     facts = {"site": "neck", "grade": "low"} | ({} if flag is None else {"flag": flag})
     (lesion,) = decide(rules, case(rules, facts, flagA=False)).lesions
@@ -152,7 +167,9 @@ DUE = [(T, T, F), (T, F, T), (T, U, T), (F, T, F), (F, F, F), (F, U, F), (U, T, 
 
 
 @pytest.mark.parametrize(("applies", "done", "expected"), DUE)
-def test_an_obligation_is_due_while_it_applies_and_done_is_not_true(applies: Truth, done: Truth, expected: Truth) -> None:
+def test_an_obligation_is_due_while_it_applies_and_done_is_not_true(
+    applies: Truth, done: Truth, expected: Truth
+) -> None:
     assert due(applies, done) is expected
 
 
@@ -167,7 +184,9 @@ def test_an_obligation_is_due_while_it_applies_and_done_is_not_true(applies: Tru
         ({"booked": True}, F),
     ],
 )
-def test_silence_about_a_document_leaves_its_obligation_due(rules: RuleSet, patient: dict[str, Any], expected: Truth) -> None:
+def test_silence_about_a_document_leaves_its_obligation_due(
+    rules: RuleSet, patient: dict[str, Any], expected: Truth
+) -> None:
     (lesion,) = decide(rules, case(rules, {"site": "neck"}, **patient)).lesions
     found = {c.due for o in lesion.options for c in o.considerations if c.rule.id == "A-1"}
     assert found == {expected}
@@ -200,14 +219,19 @@ def test_a_rule_about_another_lesion_is_asked_once_for_each_other_lesion(rules: 
         for lesion in decision.lesions
     }
     assert asked == {
-        "T1": {"T1+T2": T, "T1+T3": F}, "T2": {"T2+T1": F, "T2+T3": F}, "T3": {"T3+T1": F, "T3+T2": T},
-    }  # fmt: skip
+        "T1": {"T1+T2": T, "T1+T3": F},
+        "T2": {"T2+T1": F, "T2+T3": F},
+        "T3": {"T3+T1": F, "T3+T2": T},
+    }
 
 
 def test_one_lesions_facts_are_not_anothers(rules: RuleSet) -> None:
     made = case(rules, {"site": "neck", "grade": "high"}, {"site": "neck", "grade": "low"}, flagA=False)
     first, second = decide(rules, made).lesions
-    assert (option(first, "knife").verdict, option(second, "knife").verdict) == (Verdict.INELIGIBLE, Verdict.CONDITIONAL)
+    assert (option(first, "knife").verdict, option(second, "knife").verdict) == (
+        Verdict.INELIGIBLE,
+        Verdict.CONDITIONAL,
+    )
 
 
 def test_a_rule_that_cannot_be_about_a_structure_says_nothing_of_it(rules: RuleSet) -> None:
@@ -221,7 +245,11 @@ def test_a_derivation_shows_every_fact_that_was_read_also_where_the_truth_was_se
     shipped = shipped_rules()
     made = case_from_mapping(
         shipped.vocabulary,
-        {"as_of": "2026-11-22", "patient": {"systemicInfection": True}, "lesions": [{"id": "T1", "facts": {"site": "larynx"}}]},
+        {
+            "as_of": "2026-11-22",
+            "patient": {"systemicInfection": True},
+            "lesions": [{"id": "T1", "facts": {"site": "larynx"}}],
+        },
     )
     derivation = reason(made, shipped, "decision", REFERENCE).derivations["CR-5", "T1"]
     read = {f"{reference.level}.{reference.name}" for _, reference, _ in derivation.facts()}

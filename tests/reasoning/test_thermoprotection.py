@@ -1,4 +1,4 @@
-"""Protection of structures at risk: the need, what each measure is worth, what nothing can protect, what a plan covers."""
+"""Protection of structures at risk: the need, what each measure is worth, what no measure protects, what is covered."""
 
 from __future__ import annotations
 
@@ -31,11 +31,17 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
     return small_rules(
         tmp_path_factory.mktemp("rules"),
         rules_of(
-            a_rule("C-1", "against", "structure.distance < parameters.limit", option="frost", for_each="structure",
-                   done="structure.coveredByPlan"),
+            a_rule(
+                "C-1",
+                "against",
+                "structure.distance < parameters.limit",
+                option="frost",
+                for_each="structure",
+                done="structure.coveredByPlan",
+            ),
             a_rule("C-2", "against", "structure.unprotectable", option="frost", for_each="structure"),
         ),
-    )  # fmt: skip
+    )
 
 
 def case(rules: RuleSet, structures: dict[str, dict[str, Any]], **facts: Any) -> Case:
@@ -60,15 +66,25 @@ def plan(rules: RuleSet, key: str, structures: dict[str, dict[str, Any]], **fact
 @pytest.mark.parametrize("first", list(Truth))
 @pytest.mark.parametrize("second", list(Truth))
 def test_protection_is_required_where_any_reason_holds_and_not_where_none_does(first: Truth, second: Truth) -> None:
-    expected = Need.REQUIRED if T in (first, second) else Need.UNDETERMINED if U in (first, second) else Need.NOT_REQUIRED
+    expected = (
+        Need.REQUIRED if T in (first, second) else Need.UNDETERMINED if U in (first, second) else Need.NOT_REQUIRED
+    )
     assert need_of([first, second]) is expected
 
 
 @pytest.mark.parametrize(
     ("distance", "expected"),
-    [(9, "required"), ("< 10", "required"), (10, "not-required"), ("8..12", "undetermined"), (None, "undetermined"),
-     ("> 10", "not-required"), ({"conflict": [2, 30]}, "undetermined"), ({"absent": "not-assessed"}, "undetermined")],
-)  # fmt: skip
+    [
+        (9, "required"),
+        ("< 10", "required"),
+        (10, "not-required"),
+        ("8..12", "undetermined"),
+        (None, "undetermined"),
+        ("> 10", "not-required"),
+        ({"conflict": [2, 30]}, "undetermined"),
+        ({"absent": "not-assessed"}, "undetermined"),
+    ],
+)
 def test_the_need_follows_from_the_distance_and_an_unmeasured_one_leaves_it_open(
     rules: RuleSet, distance: Any, expected: str
 ) -> None:
@@ -94,9 +110,12 @@ def oracle(against: list[tuple[MeasureStatus, Truth]]) -> MeasureStanding:
     for answers in product(*[[True, False] if truth is U else [truth is T] for _, truth in against]):
         hold = [status for (status, _), answer in zip(against, answers, strict=True) if answer]
         found.add(
-            MeasureStanding.CONTRAINDICATED if "contraindicated" in hold
-            else MeasureStanding.ADVISED_AGAINST if hold else MeasureStanding.AVAILABLE
-        )  # fmt: skip
+            MeasureStanding.CONTRAINDICATED
+            if "contraindicated" in hold
+            else MeasureStanding.ADVISED_AGAINST
+            if hold
+            else MeasureStanding.AVAILABLE
+        )
     return found.pop() if len(found) == 1 else MeasureStanding.UNDETERMINED
 
 
@@ -201,5 +220,7 @@ def test_a_lesion_in_the_midline_has_both_sides_in_its_plan(tmp_path: Path, rule
     )
     answer = recommend(made, rules, engine=REFERENCE)
     assert [(t.structure, t.side) for t in answer.lesions[0].thermoprotection] == [
-        ("nerve", "left"), ("nerve", "right"), ("skin", None),
-    ]  # fmt: skip
+        ("nerve", "left"),
+        ("nerve", "right"),
+        ("skin", None),
+    ]

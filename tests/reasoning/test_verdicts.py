@@ -22,11 +22,16 @@ from cds.ruleset.model import Effect
 from cds.truth import Truth
 
 T, F, U = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
-E, C, I, N = Verdict.ELIGIBLE, Verdict.CONDITIONAL, Verdict.INELIGIBLE, Verdict.NOT_ASSESSED
+E, C, X, N = Verdict.ELIGIBLE, Verdict.CONDITIONAL, Verdict.INELIGIBLE, Verdict.NOT_ASSESSED
 
 # A criterion of an option: its effect, whether it has a remedy, its truth.
 Stated = tuple[Effect, bool, Truth]
-KINDS: tuple[tuple[Effect, bool], ...] = (("excludes", False), ("requires", False), ("requires", True), ("against", False))
+KINDS: tuple[tuple[Effect, bool], ...] = (
+    ("excludes", False),
+    ("requires", False),
+    ("requires", True),
+    ("against", False),
+)
 UP_TO_TWO = [(), *((t,) for t in Truth), *combinations_with_replacement(Truth, 2)]
 
 
@@ -45,7 +50,7 @@ def verdict(answered: list[tuple[Effect, bool, bool]]) -> Verdict:
     worst = E
     for effect, remedy, holds in answered:
         if (effect == "excludes" and holds) or (effect == "requires" and not remedy and not holds):
-            return I
+            return X
         if (effect == "against" and holds) or (effect == "requires" and remedy and not holds):
             worst = C
     return worst
@@ -67,9 +72,9 @@ def test_up_to_two_criteria_of_every_kind_in_every_scope_leave_what_the_completi
 
 # One criterion of its own: effect, remedy: what true, false and unknown leave possible.
 ROWS: list[tuple[Effect, bool, set[Verdict], set[Verdict], set[Verdict]]] = [
-    ("requires", False, {E}, {I}, {E, I}),
+    ("requires", False, {E}, {X}, {E, X}),
     ("requires", True, {E}, {C}, {E, C}),
-    ("excludes", False, {I}, {E}, {E, I}),
+    ("excludes", False, {X}, {E}, {E, X}),
     ("against", False, {C}, {E}, {E, C}),
     ("for", False, {E}, {E}, {E}),
     ("informs", False, {E}, {E}, {E}),
@@ -89,7 +94,7 @@ def test_nothing_against_an_option_leaves_it_eligible() -> None:
     assert possible_verdicts([], T) == {E}
 
 
-@pytest.mark.parametrize(("scope", "expected"), [(T, {E, I}), (F, {N}), (U, {E, I, N})])
+@pytest.mark.parametrize(("scope", "expected"), [(T, {E, X}), (F, {N}), (U, {E, X, N})])
 def test_the_scope_stands_before_every_verdict(scope: Truth, expected: set[Verdict]) -> None:
     assert possible_verdicts(objections([("excludes", False, U)]), scope) == expected
 
@@ -117,7 +122,7 @@ def test_learning_more_never_flips_a_settled_answer(stated: list[Stated], scope:
 def test_an_unknown_contraindication_is_never_eligible(stated: list[Stated]) -> None:
     for effect, value in (("excludes", U), ("requires", U)):
         left = possible_verdicts(objections([*stated, (effect, False, value)]), T)
-        assert I in left
+        assert X in left
         assert verdict_of(left) is not E
 
 
@@ -129,8 +134,10 @@ def test_some_verdict_is_always_possible_and_undetermined_is_none_of_them(stated
 
 
 @given(criteria, criteria, truths)
-def test_one_more_criterion_never_makes_an_option_better(stated: list[Stated], more: list[Stated], scope: Truth) -> None:
-    rank = {E: 0, C: 1, I: 2, N: 3}
+def test_one_more_criterion_never_makes_an_option_better(
+    stated: list[Stated], more: list[Stated], scope: Truth
+) -> None:
+    rank = {E: 0, C: 1, X: 2, N: 3}
     fewer, all_ = (possible_verdicts(objections(s), scope) for s in (stated, [*stated, *more]))
     assert min(rank[v] for v in all_) >= min(rank[v] for v in fewer)
 
@@ -150,28 +157,26 @@ def test_the_order_of_the_rules_means_nothing(stated: list[Stated], scope: Truth
 def test_the_standing_is_what_exclusions_and_unremedied_requirements_alone_say(stated: list[Stated]) -> None:
     grounds = [s for s in stated if s[0] == "excludes" or (s[0] == "requires" and not s[1])]
     outcomes = oracle(grounds, T)
-    expected = (
-        Standing.EXCLUDED if outcomes == {I} else Standing.NOT_EXCLUDED if outcomes == {E} else Standing.UNKNOWN
-    )
+    expected = Standing.EXCLUDED if outcomes == {X} else Standing.NOT_EXCLUDED if outcomes == {E} else Standing.UNKNOWN
     assert standing_of(objections(stated)) is expected
 
 
 @given(criteria)
 def test_an_excluded_option_is_ineligible_and_one_that_is_not_is_not(stated: list[Stated]) -> None:
     left, standing = possible_verdicts(objections(stated), T), standing_of(objections(stated))
-    assert (standing is Standing.EXCLUDED) is (left == {I})
-    assert (standing is Standing.NOT_EXCLUDED) is (I not in left)
+    assert (standing is Standing.EXCLUDED) is (left == {X})
+    assert (standing is Standing.NOT_EXCLUDED) is (X not in left)
 
 
 # --- one verdict, or several ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("only", [E, C, I, N])
+@pytest.mark.parametrize("only", [E, C, X, N])
 def test_the_one_verdict_left_is_the_verdict(only: Verdict) -> None:
     assert verdict_of(frozenset({only})) is only
 
 
-@given(st.sets(st.sampled_from([E, C, I, N]), min_size=2))
+@given(st.sets(st.sampled_from([E, C, X, N]), min_size=2))
 def test_more_than_one_is_undetermined_and_listed_from_least_to_most_against(several: set[Verdict]) -> None:
     assert verdict_of(frozenset(several)) is Verdict.UNDETERMINED
-    assert list(listed(frozenset(several))) == [v for v in (E, C, I, N) if v in several]
+    assert list(listed(frozenset(several))) == [v for v in (E, C, X, N) if v in several]

@@ -342,7 +342,7 @@ def structure_key(context: Context) -> StructureKey:
     name, kind, side = (context.facts["structure"][fact].value for fact in GIVEN_FACTS)
     if not (isinstance(name, str) and isinstance(kind, str) and isinstance(side, str)):
         raise EngineFailure(
-            f"durable-rules: `{context.id}` lacks its name, kind or side; the structure table states all three; "
+            "durable-rules: a structure lacks its name, kind or side; the structure table states all three; "
             "a case is made by `assemble`, which adds them"
         )
     return name, kind, side
