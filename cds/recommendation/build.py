@@ -1,0 +1,480 @@
+"""From a decision to the answer: every criterion considered, in words, with its facts, thresholds and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cds.case import NEVER_RECORDED, Case, Facts, Source
+from cds.evidence import capped, clopper_pearson, proportion_text
+from cds.language import print_expression
+from cds.reasoning.conditions import Derivation
+from cds.reasoning.contexts import Context
+from cds.reasoning.decision import Consideration, Decision, LesionDecision, OptionDecision, StructureDecision
+from cds.reasoning.settling import Settling
+from cds.reasoning.verdict import Verdict, listed
+from cds.recommendation.model import (
+    AlternativePart,
+    BannerPart,
+    EnginesPart,
+    EvidencePart,
+    FactPart,
+    FidelityPart,
+    IssuePart,
+    LesionPart,
+    MeasurePart,
+    MonitoringPart,
+    ObligationPart,
+    OptionPart,
+    OrderEntry,
+    OrderPart,
+    OutcomePart,
+    ParameterPart,
+    PlannerReason,
+    ReasonPart,
+    Recommendation,
+    RuleSetPart,
+    ScopePart,
+    ScopeReason,
+    SettledVerdictWord,
+    SettlingFact,
+    SettlingOutcome,
+    SourcePart,
+    ThermoprotectionPart,
+    TruthWord,
+)
+from cds.recommendation.words import NOT_KNOWN, fact_part, fact_text, filled, parameter_text
+from cds.ruleset import RuleSet
+from cds.ruleset.model import Evidence, Need, Preference, Rule
+from cds.truth import Truth
+from cds.vocabulary import FactKind, Level
+
+
+def build(decision: Decision) -> Recommendation:
+    """The answer for a decided case."""
+    return _Builder(decision).recommendation()
+
+
+def word(truth: Truth) -> TruthWord:
+    """A truth as the answer writes it."""
+    return truth.value
+
+
+def words(possible: Iterable[Verdict]) -> tuple[SettledVerdictWord, ...]:
+    """Possible verdicts as the answer writes them, in their fixed order."""
+    result: list[SettledVerdictWord] = []
+    for verdict in listed(frozenset(possible)):
+        if verdict is not Verdict.UNDETERMINED:
+            result.append(verdict.value)
+    return tuple(result)
+
+
+class _Builder:
+    """Builds one answer and notes which references it cites. Lives as long as the call."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self.rules: RuleSet = decision.rules
+        self.cited: dict[str, None] = {}
+        self.labels = {lesion.id: lesion.label for lesion in decision.case.lesions} | {
+            f"{lesion.id}/{structure.key}": structure.label
+            for lesion in decision.case.lesions
+            for structure in lesion.structures
+        }
+
+    def recommendation(self) -> Recommendation:
+        case, rules = self.decision.case, self.rules
+        lesions = tuple(self._lesion(lesion) for lesion in self.decision.lesions)
+        alternatives = tuple(
+            AlternativePart(id=a.id, says=a.says, strength=a.strength, evidence=self._evidence(a.evidence))
+            for a in rules.alternatives
+        )
+        return Recommendation(
+            as_of=case.as_of,
+            phase=self.decision.phase,
+            rule_set=RuleSetPart(
+                id=rules.head.id,
+                version=rules.head.version,
+                digest=rules.digest,
+                overrides=rules.overrides,
+                approved=rules.head.approved,
+                title=rules.head.title,
+            ),
+            engines=EnginesPart(reference=self.decision.reference_version, durable_rules=self.decision.second_version),
+            scope=self._scope(),
+            facts=tuple(self._facts(case)),
+            lesions=lesions,
+            alternatives=alternatives,
+            excluded=tuple(_source(source) for source in case.excluded),
+            issues=tuple(
+                IssuePart(severity=i.severity, code=i.code, expression=i.expression, details=i.details)
+                for i in case.issues
+            ),
+            references={cite: rules.references[cite].csl() for cite in sorted(self.cited)},
+        )
+
+    # --------------------------------------------------------------------------------------------------- scope
+
+    def _scope(self) -> ScopePart:
+        if not self.decision.lesions:
+            rule = next((rule.id for rule in self.rules.rules if rule.option == "scope"), None)
+            says = "The record names no head and neck tumour that could be assessed. That is not an answer about one."
+            return ScopePart(truth="unknown", reasons=(ScopeReason(code="no-lesion", rule=rule, says=says),))
+        reasons = tuple(reason for lesion in self.decision.lesions for reason in self._scope_reasons(lesion))
+        return ScopePart(truth=word(self.decision.scope), reasons=reasons)
+
+    def _scope_reasons(self, lesion: LesionDecision) -> tuple[ScopeReason, ...]:
+        codes = {Truth.TRUE: "in-scope", Truth.FALSE: "out-of-scope", Truth.UNKNOWN: "scope-unknown"}
+        return tuple(
+            ScopeReason(
+                code=codes[c.truth],
+                rule=c.rule.id,
+                says=self._sentence(c.rule, c),
+                lesion=lesion.lesion.id,
+                facts=self._read(c.derivation),
+            )
+            for c in lesion.scope_considerations
+        )
+
+    # --------------------------------------------------------------------------------------------------- facts
+
+    def _facts(self, case: Case) -> Iterable[FactPart]:
+        """Every fact of the patient and the lesions; of structures those that the record, or its silence, speaks of."""
+        yield from self._level(case.patient, Level.PATIENT, "patient")
+        for lesion in case.lesions:
+            yield from self._level(lesion.facts, Level.LESION, lesion.id)
+            for structure in lesion.structures:
+                facts = {
+                    name: fact
+                    for name, fact in structure.facts.items()
+                    if fact != NEVER_RECORDED and (fact.sources or fact.note != "not documented")
+                }
+                yield from self._level(facts, Level.STRUCTURE, f"{lesion.id}/{structure.key}")
+
+    def _level(self, facts: Facts, level: Level, subject: str) -> Iterable[FactPart]:
+        for name, fact in facts.items():
+            definition = self.rules.vocabulary.fact(level, name)
+            if definition.kind is not FactKind.GIVEN:
+                yield fact_part(definition.path, subject, fact, definition)
+
+    def _read(self, *derivations: Derivation | None) -> tuple[FactPart, ...]:
+        """The facts that derivations read, each once; what the structure table itself gives is none of the record."""
+        found: dict[tuple[str, str], FactPart] = {}
+        for derivation in derivations:
+            for subject, reference, fact in derivation.facts() if derivation else ():
+                level = Level.LESION if reference.level == "other" else Level(reference.level)
+                definition = self.rules.vocabulary.fact(level, reference.name)
+                if definition.kind is not FactKind.GIVEN:
+                    found.setdefault((subject, definition.path), fact_part(definition.path, subject, fact, definition))
+        return tuple(found.values())
+
+    # ------------------------------------------------------------------------------------------------- lesions
+
+    def _lesion(self, lesion: LesionDecision) -> LesionPart:
+        """One lesion's answer. Out of scope it is no more than the criteria considered: no plan, order or outcome.
+
+        A "not required" from rules that are not about this cancer would read like an answer.
+        """
+        assessed = lesion.scope is not Truth.FALSE
+        return LesionPart(
+            id=lesion.lesion.id,
+            label=lesion.lesion.label,
+            scope=ScopePart(truth=word(lesion.scope), reasons=self._scope_reasons(lesion)),
+            options=tuple(self._option(option) for option in lesion.options),
+            order=self._order(lesion),
+            thermoprotection=tuple(self._structure(structure) for structure in lesion.structures) if assessed else (),
+            obligations=tuple(self._obligations(lesion)) if assessed else (),
+            outcomes=tuple(self._outcomes(lesion)) if assessed else (),
+            sources=tuple(_source(source) for source in lesion.lesion.sources),
+        )
+
+    def _option(self, decided: OptionDecision) -> OptionPart:
+        option = self.rules.options[decided.option]
+        banner = option.banner
+        return OptionPart(
+            option=decided.option,
+            label=option.label,
+            verdict=decided.verdict.value,
+            possible=words(decided.possible),
+            standing=decided.standing.value,
+            declined=word(decided.declined),
+            banner=BannerPart(
+                says=banner.says,
+                evidence=self._evidence(banner.evidence),
+                known_inconsistencies=banner.known_inconsistencies,
+            )
+            if banner
+            else None,
+            reasons=tuple(self._reason(consideration) for consideration in decided.considerations),
+            settling_facts=tuple(self._settling(settling) for settling in decided.settling),
+        )
+
+    def _settling(self, settling: Settling) -> SettlingFact:
+        part = fact_part(settling.definition.path, settling.subject, settling.fact, settling.definition)
+        label = settling.definition.label
+        structure = settling.definition.level is Level.STRUCTURE
+        return SettlingFact(
+            name=settling.definition.path,
+            subject=settling.subject,
+            label=f"{label}, {self.labels[settling.subject]}" if structure else label,
+            status=part.status,
+            reason=part.reason,
+            burden=settling.definition.burden.value,
+            modifiable=settling.definition.modifiable,
+            outcomes=tuple(
+                SettlingOutcome(condition=outcome.condition, possible=words(outcome.possible))
+                for outcome in settling.outcomes
+            ),
+            open=settling.open,
+        )
+
+    def _reason(self, considered: Consideration) -> ReasonPart:
+        rule = considered.rule
+        objection = considered.objection if rule.moves_a_verdict else None
+        cited = [self.rules.references[evidence.cite] for evidence in rule.evidence]
+        return ReasonPart(
+            rule=rule.id,
+            effect=rule.effect,
+            truth=word(considered.truth),
+            subject=considered.context.id,
+            says=self._sentence(rule, considered),
+            strength=capped(rule.strength, rule.effect, cited),
+            stated_strength=rule.strength,
+            basis=rule.basis,
+            asks=rule.asks if rule.moves_a_verdict else None,
+            addressed=word(considered.done.truth) if considered.done is not None else None,
+            moves_verdict=objection is not None and objection.holds is not Truth.FALSE,
+            topic=rule.topic,
+            ground=rule.ground,
+            remedy=self._filled(rule.remedy, considered.context) if rule.remedy else None,
+            condition=self.rules.conditions[rule.id].text,
+            done=self.rules.conditions[f"{rule.id}.done"].text if rule.done is not None else None,
+            exceptions=tuple(e.id for e in self.rules.exceptions if e.exception_to == rule.id),
+            facts=self._read(considered.derivation, considered.done),
+            parameters=self._parameters(rule.id, f"{rule.id}.done"),
+            evidence=self._evidence(rule.evidence),
+            fidelity=FidelityPart(kind=rule.fidelity.kind, note=rule.fidelity.note),
+            approved=rule.review.approved if rule.review else None,
+            owner=rule.review.owner if rule.review else None,
+        )
+
+    def _sentence(self, rule: Rule, considered: Consideration) -> str:
+        """The rule's own sentence where it holds, what holds otherwise where it does not, and neither where unknown."""
+        match considered.truth:
+            case Truth.TRUE:
+                return self._filled(rule.says, considered.context)
+            case Truth.FALSE if rule.otherwise is not None:
+                return self._filled(rule.otherwise, considered.context)
+            case Truth.FALSE:
+                return f"Does not apply: {self._filled(rule.says, considered.context)}"
+            case Truth.UNKNOWN:
+                verb = "applies" if rule.effect in ("obliges", "informs") else "holds"
+                return f"Not known whether this {verb}: {self._filled(rule.says, considered.context)}"
+
+    def _filled(self, template: str, context: Context) -> str:
+        return filled(template, context, self.rules, lambda subject: self.labels.get(subject, subject))
+
+    def _parameters(self, *ids: str) -> tuple[ParameterPart, ...]:
+        names = [name for key in ids if key in self.rules.conditions for name in self.rules.conditions[key].parameters]
+        parts = []
+        for name in dict.fromkeys(names):
+            parameter = self.rules.parameters[name]
+            if parameter.cite is not None:
+                self.cited[parameter.cite] = None
+            parts.append(
+                ParameterPart(
+                    name=name,
+                    value=parameter_text(parameter),
+                    status=parameter.status,
+                    cite=parameter.cite,
+                    overridden=parameter.overridden,
+                    label=parameter.label,
+                    note=parameter.note,
+                    valid_from=parameter.since,
+                )
+            )
+        return tuple(parts)
+
+    def _evidence(self, evidence: Iterable[Evidence]) -> tuple[EvidencePart, ...]:
+        parts = []
+        for entry in evidence:
+            reference = self.rules.references[entry.cite]
+            self.cited[entry.cite] = None
+            parts.append(
+                EvidencePart(
+                    cite=entry.cite,
+                    locator=entry.locator,
+                    supports=entry.supports,
+                    certainty=reference.certainty,
+                    tag=reference.tag,
+                    directness=reference.directness,
+                    url=reference.url,
+                )
+            )
+        return tuple(parts)
+
+    # --------------------------------------------------------------------------------------------------- order
+
+    def _order(self, lesion: LesionDecision) -> OrderPart:
+        withheld = tuple(self._reason(c) for c in lesion.order_requirements if c.truth is not Truth.TRUE)
+        return OrderPart(
+            possible=tuple(
+                OrderEntry(groups=order.groups, condition=order.condition or None, because=order.because)
+                for order in lesion.orders
+            ),
+            withheld=withheld,
+            reasons=(
+                *(self._reason(c) for c in lesion.order_requirements if c.truth is Truth.TRUE),
+                *(
+                    self._preference(preference, lesion)
+                    for preference in self.rules.preferences
+                    if preference.id in lesion.preferences
+                ),
+            ),
+        )
+
+    def _preference(self, preference: Preference, lesion: LesionDecision) -> ReasonPart:
+        derivation = lesion.preferences[preference.id]
+        truth = lesion.preference_truths[preference.id]
+        cited = [self.rules.references[evidence.cite] for evidence in preference.evidence]
+        prefix = {Truth.TRUE: "", Truth.FALSE: "Does not apply: ", Truth.UNKNOWN: "Not known whether this holds: "}
+        return ReasonPart(
+            rule=preference.id,
+            effect="for",
+            truth=word(truth),
+            subject=lesion.lesion.id,
+            says=prefix[truth] + preference.says,
+            strength=capped(preference.strength, "for", cited),
+            stated_strength=preference.strength,
+            basis=preference.basis,
+            condition=self.rules.conditions[preference.id].text,
+            exceptions=tuple(p.id for p in self.rules.preferences if p.exception_to == preference.id),
+            facts=self._read(derivation),
+            parameters=self._parameters(preference.id),
+            evidence=self._evidence(preference.evidence),
+            fidelity=FidelityPart(kind=preference.fidelity.kind, note=preference.fidelity.note),
+            approved=preference.review.approved if preference.review else None,
+            owner=preference.review.owner if preference.review else None,
+        )
+
+    # --------------------------------------------------------------------------------------- thermoprotection
+
+    def _structure(self, decided: StructureDecision) -> ThermoprotectionPart:
+        facts = decided.context.facts["structure"]
+        vocabulary = self.rules.vocabulary
+        name, side = str(facts["name"].value), str(facts["side"].value)
+        structure = vocabulary.structures[name]
+        rules = {rule.id: rule for rule in (*self.rules.planner.measures, *self.rules.planner.monitoring)}
+        return ThermoprotectionPart(
+            structure=name,
+            side=None if side == "none" else side,
+            label=self.labels[decided.context.id],
+            distance=self._distance(facts),
+            verdict=decided.protection.need.value,
+            measures=tuple(
+                MeasurePart(
+                    measure=answer.measure,
+                    label=vocabulary.measures[answer.measure].label,
+                    status=answer.standing.value,
+                    planned=self._planned(facts, vocabulary.measures[answer.measure].planned),
+                    reasons=tuple(self._planner(rules[rule], decided) for rule in answer.rules),
+                )
+                for answer in decided.protection.measures
+            ),
+            monitoring=tuple(
+                MonitoringPart(
+                    monitoring=monitoring,
+                    label=vocabulary.monitoring[monitoring].label,
+                    planned=self._planned(facts, vocabulary.monitoring[monitoring].planned),
+                )
+                for monitoring in structure.monitoring
+            ),
+            advice=tuple(self._planner(rules[rule], decided) for rule in decided.protection.advice),
+            covered_by_plan=word(decided.covered),
+            reasons=tuple(self._planner(need, decided) for need in self.rules.planner.need),
+            evidence=self._evidence(Evidence(cite=cite) for cite in structure.evidence),
+        )
+
+    def _distance(self, facts: Facts) -> str:
+        """The distance of the phase: to the planned ice where that is known in planning, else to the tumour."""
+        for definition in self.rules.vocabulary.of(Level.STRUCTURE):
+            wanted = "ice" if self.decision.phase == "planning" else "tumour"
+            if definition.starts_at == wanted:
+                fact = facts[definition.name]
+                return fact_text(fact, definition) if fact.is_known else NOT_KNOWN
+        return NOT_KNOWN
+
+    @staticmethod
+    def _planned(facts: Facts, name: str) -> TruthWord:
+        value = facts[name].value
+        return word(Truth.of(value)) if isinstance(value, bool) else "unknown"
+
+    def _planner(self, rule: Need, decided: StructureDecision) -> PlannerReason:
+        derivation = decided.derivations[rule.id]
+        prefix = {
+            Truth.TRUE: "",
+            Truth.FALSE: "Does not apply: ",
+            Truth.UNKNOWN: "Not known whether this holds: ",
+        }[derivation.truth]
+        return PlannerReason(
+            rule=rule.id,
+            truth=word(derivation.truth),
+            says=prefix + self._filled(rule.says, decided.context),
+            strength=rule.strength,
+            basis=rule.basis,
+            condition=print_expression(self.rules.conditions[rule.id].tree),
+            facts=self._read(derivation),
+            parameters=self._parameters(rule.id),
+            evidence=self._evidence(rule.evidence),
+            fidelity=FidelityPart(kind=rule.fidelity.kind, note=rule.fidelity.note),
+        )
+
+    # -------------------------------------------------------------------------------- obligations and outcomes
+
+    def _obligations(self, lesion: LesionDecision) -> Iterable[ObligationPart]:
+        """Every obligation considered, once, whether due or not."""
+        seen: set[tuple[str, str]] = set()
+        for option in lesion.options:
+            for considered in option.considerations:
+                rule, key = considered.rule, (considered.rule.id, considered.context.id)
+                if rule.effect != "obliges" or key in seen or rule.before is None or rule.who is None:
+                    continue
+                seen.add(key)
+                yield ObligationPart(
+                    rule=rule.id,
+                    subject=considered.context.id,
+                    option=rule.option,
+                    says=self._filled(rule.says, considered.context),
+                    due=word(considered.due),
+                    before=rule.before,
+                    who=rule.who,
+                    strength=rule.strength,
+                )
+
+    def _outcomes(self, lesion: LesionDecision) -> Iterable[OutcomePart]:
+        for decided in lesion.options:
+            for outcome in self.rules.options[decided.option].outcomes:
+                self.cited[outcome.cite] = None
+                low, high = clopper_pearson(outcome.k, outcome.n)
+                yield OutcomePart(
+                    says=outcome.says,
+                    k=outcome.k,
+                    n=outcome.n,
+                    per=outcome.per,
+                    percent=round(100 * outcome.k / outcome.n, 2),
+                    ci95=(round(100 * low, 2), round(100 * high, 2)),
+                    cite=outcome.cite,
+                    locator=outcome.locator,
+                    display=proportion_text(outcome.k, outcome.n),
+                )
+
+
+def _source(source: Source) -> SourcePart:
+    return SourcePart(
+        resource=source.resource,
+        version=source.version,
+        path=source.path,
+        date=source.date,
+        entry=source.entry or None,
+        mapping=source.mapping or None,
+        role=source.role,
+    )

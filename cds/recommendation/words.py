@@ -1,0 +1,118 @@
+"""Facts, values and sentences of a decision in words: the only place where a value becomes text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from cds.case import Absent, Conflicting, Fact, Known, Value
+from cds.language.types import QuantityType
+from cds.quantities import DateSpan, Interval, decimal_text
+from cds.reasoning.contexts import Context
+from cds.recommendation.model import DateValue, FactPart, FactValue, NumberValue, SourcePart
+from cds.ruleset import RuleSet
+from cds.ruleset.model import Parameter
+from cds.vocabulary import FactDefinition, Level
+
+NOT_KNOWN: Final = "not known"
+_PLACE: Final = re.compile(r"\{([a-z]+)\.([A-Za-z][A-Za-z0-9_]*)\}")
+
+
+def value_text(value: Value, definition: FactDefinition) -> str:
+    """A value as people read it: `270 deg`, `unresectable`, `yes`, `2026-03`."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case Interval():
+            unit = definition.type.unit if isinstance(definition.type, QuantityType) else "1"
+            return f"{value} {unit}" if unit != "1" else str(value)
+        case DateSpan():
+            return str(value)
+        case str():
+            return definition.value_labels.get(value, value)
+
+
+def fact_text(fact: Fact, definition: FactDefinition) -> str:
+    """A fact as people read it; unknown ones say why."""
+    match fact.state:
+        case Known(value):
+            return value_text(value, definition)
+        case Absent(reason, note):
+            return f"{NOT_KNOWN} ({reason.value.replace('-', ' ')}{': ' + note if note else ''})"
+        case Conflicting(values):
+            return f"{NOT_KNOWN} (sources disagree: {' / '.join(value_text(value, definition) for value in values)})"
+
+
+def value_part(value: Value, definition: FactDefinition) -> FactValue:
+    """A value as the answer carries it; numbers as decimal text."""
+    match value:
+        case bool() | str():
+            return value
+        case DateSpan():
+            return DateValue(first=value.first, last=value.last)
+        case Interval():
+            return NumberValue(
+                low=decimal_text(value.low) if value.low is not None else None,
+                high=decimal_text(value.high) if value.high is not None else None,
+                unit=definition.type.unit if isinstance(definition.type, QuantityType) else None,
+                low_open=value.low_open,
+                high_open=value.high_open,
+            )
+
+
+def fact_part(name: str, subject: str, fact: Fact, definition: FactDefinition) -> FactPart:
+    """A fact as the answer carries it, with its sources."""
+    state = fact.state
+    values = state.values if isinstance(state, Conflicting) else ()
+    return FactPart(
+        name=name,
+        label=definition.label,
+        subject=subject,
+        status="known" if isinstance(state, Known) else "absent" if isinstance(state, Absent) else "conflicting",
+        value=value_part(state.value, definition) if isinstance(state, Known) else None,
+        display=fact_text(fact, definition),
+        reason=state.reason.value if isinstance(state, Absent) else None,
+        note=fact.note or (state.note if isinstance(state, Absent) else "") or None,
+        values=tuple(value_part(value, definition) for value in values),
+        sources=tuple(
+            SourcePart(
+                resource=source.resource,
+                version=source.version,
+                path=source.path,
+                date=source.date,
+                entry=source.entry or None,
+                mapping=source.mapping or None,
+                role=source.role,
+            )
+            for source in fact.sources
+        ),
+    )
+
+
+def parameter_text(parameter: Parameter) -> str:
+    """A parameter's value with its unit: `270 deg`."""
+    if parameter.value is None:
+        return "not set"
+    number = f"{parameter.value.normalize():f}" if not isinstance(parameter.value, int) else str(parameter.value)
+    return f"{number} {parameter.unit}" if parameter.unit and parameter.unit != "1" else number
+
+
+def filled(template: str, context: Context, rules: RuleSet, labels: Callable[[str], str]) -> str:
+    """A sentence of a rule with its places filled from the case: `{lesion.carotidEncasement}`, `{parameters.inrLimit}`.
+
+    `labels` gives the label of a lesion or a structure by its subject. A place that names nothing is a `KeyError`: the
+    rule set's own tests fill every template.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        word, name = match.groups()
+        if word == "parameters":
+            return parameter_text(rules.parameters[name])
+        if name in ("label", "name"):
+            return labels(context.subjects[word])
+        level = Level.LESION if word == "other" else Level(word)
+        return fact_text(context.facts[word][name], rules.vocabulary.fact(level, name))
+
+    text = _PLACE.sub(fill, template)
+    return text[:1].upper() + text[1:]
