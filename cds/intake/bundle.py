@@ -1,0 +1,570 @@
+"""A bundle's entries: which of them are records at all, of which version, about whom.
+
+Looks at raw JSON only. What makes the whole bundle unusable is an error here: an entry that is no entry, another FHIR
+version, no patient or two.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from cds.case import Role, Source
+from cds.intake.document import Json, child, children, string
+from cds.intake.remarks import Remarks, shown
+
+BUNDLE_TYPES: Final = frozenset(
+    [
+        "document",
+        "message",
+        "transaction",
+        "transaction-response",
+        "batch",
+        "batch-response",
+        "history",
+        "searchset",
+        "collection",
+    ]
+)
+# Resource types of FHIR R4 (4.0.1) and R4B (4.3.0).
+RESOURCE_TYPES: Final = frozenset(
+    [
+        "Account",
+        "ActivityDefinition",
+        "AdministrableProductDefinition",
+        "AdverseEvent",
+        "AllergyIntolerance",
+        "Appointment",
+        "AppointmentResponse",
+        "AuditEvent",
+        "Basic",
+        "Binary",
+        "BiologicallyDerivedProduct",
+        "BodyStructure",
+        "Bundle",
+        "CapabilityStatement",
+        "CarePlan",
+        "CareTeam",
+        "CatalogEntry",
+        "ChargeItem",
+        "ChargeItemDefinition",
+        "Citation",
+        "Claim",
+        "ClaimResponse",
+        "ClinicalImpression",
+        "ClinicalUseDefinition",
+        "CodeSystem",
+        "Communication",
+        "CommunicationRequest",
+        "CompartmentDefinition",
+        "Composition",
+        "ConceptMap",
+        "Condition",
+        "Consent",
+        "Contract",
+        "Coverage",
+        "CoverageEligibilityRequest",
+        "CoverageEligibilityResponse",
+        "DetectedIssue",
+        "Device",
+        "DeviceDefinition",
+        "DeviceMetric",
+        "DeviceRequest",
+        "DeviceUseStatement",
+        "DiagnosticReport",
+        "DocumentManifest",
+        "DocumentReference",
+        "EffectEvidenceSynthesis",
+        "Encounter",
+        "Endpoint",
+        "EnrollmentRequest",
+        "EnrollmentResponse",
+        "EpisodeOfCare",
+        "EventDefinition",
+        "Evidence",
+        "EvidenceReport",
+        "EvidenceVariable",
+        "ExampleScenario",
+        "ExplanationOfBenefit",
+        "FamilyMemberHistory",
+        "Flag",
+        "Goal",
+        "GraphDefinition",
+        "Group",
+        "GuidanceResponse",
+        "HealthcareService",
+        "ImagingStudy",
+        "Immunization",
+        "ImmunizationEvaluation",
+        "ImmunizationRecommendation",
+        "ImplementationGuide",
+        "Ingredient",
+        "InsurancePlan",
+        "Invoice",
+        "Library",
+        "Linkage",
+        "List",
+        "Location",
+        "ManufacturedItemDefinition",
+        "Measure",
+        "MeasureReport",
+        "Media",
+        "Medication",
+        "MedicationAdministration",
+        "MedicationDispense",
+        "MedicationKnowledge",
+        "MedicationRequest",
+        "MedicationStatement",
+        "MedicinalProduct",
+        "MedicinalProductAuthorization",
+        "MedicinalProductContraindication",
+        "MedicinalProductDefinition",
+        "MedicinalProductIndication",
+        "MedicinalProductIngredient",
+        "MedicinalProductInteraction",
+        "MedicinalProductManufactured",
+        "MedicinalProductPackaged",
+        "MedicinalProductPharmaceutical",
+        "MedicinalProductUndesirableEffect",
+        "MessageDefinition",
+        "MessageHeader",
+        "MolecularSequence",
+        "NamingSystem",
+        "NutritionOrder",
+        "NutritionProduct",
+        "Observation",
+        "ObservationDefinition",
+        "OperationDefinition",
+        "OperationOutcome",
+        "Organization",
+        "OrganizationAffiliation",
+        "PackagedProductDefinition",
+        "Parameters",
+        "Patient",
+        "PaymentNotice",
+        "PaymentReconciliation",
+        "Person",
+        "PlanDefinition",
+        "Practitioner",
+        "PractitionerRole",
+        "Procedure",
+        "Provenance",
+        "Questionnaire",
+        "QuestionnaireResponse",
+        "RegulatedAuthorization",
+        "RelatedPerson",
+        "RequestGroup",
+        "ResearchDefinition",
+        "ResearchElementDefinition",
+        "ResearchStudy",
+        "ResearchSubject",
+        "RiskAssessment",
+        "RiskEvidenceSynthesis",
+        "Schedule",
+        "SearchParameter",
+        "ServiceRequest",
+        "Slot",
+        "Specimen",
+        "SpecimenDefinition",
+        "StructureDefinition",
+        "StructureMap",
+        "Subscription",
+        "SubscriptionStatus",
+        "SubscriptionTopic",
+        "Substance",
+        "SubstanceDefinition",
+        "SubstanceNucleicAcid",
+        "SubstancePolymer",
+        "SubstanceProtein",
+        "SubstanceReferenceInformation",
+        "SubstanceSourceMaterial",
+        "SubstanceSpecification",
+        "SupplyDelivery",
+        "SupplyRequest",
+        "Task",
+        "TerminologyCapabilities",
+        "TestReport",
+        "TestScript",
+        "ValueSet",
+        "VerificationResult",
+        "VisionPrescription",
+    ]
+)
+_EARLIER: Final = frozenset(
+    [
+        "BodySite",
+        "Conformance",
+        "DataElement",
+        "DeviceComponent",
+        "DeviceUseRequest",
+        "DiagnosticOrder",
+        "EligibilityRequest",
+        "EligibilityResponse",
+        "ExpansionProfile",
+        "ImagingManifest",
+        "ImagingObjectSelection",
+        "MedicationOrder",
+        "Order",
+        "OrderResponse",
+        "ProcedureRequest",
+        "ProcessRequest",
+        "ProcessResponse",
+        "ReferralRequest",
+        "Sequence",
+        "ServiceDefinition",
+    ]
+)
+_LATER: Final = frozenset(
+    [
+        "ActorDefinition",
+        "ArtifactAssessment",
+        "BiologicallyDerivedProductDispense",
+        "ConditionDefinition",
+        "DeviceAssociation",
+        "DeviceDispense",
+        "DeviceUsage",
+        "EncounterHistory",
+        "FormularyItem",
+        "GenomicStudy",
+        "ImagingSelection",
+        "InventoryItem",
+        "InventoryReport",
+        "MetadataResource",
+        "NutritionIntake",
+        "Permission",
+        "RequestOrchestration",
+        "Requirements",
+        "TestPlan",
+        "Transport",
+    ]
+)
+# Elements that a type has only in another version; a record that uses them would be read wrongly, not just in part.
+_FOREIGN: Final[Mapping[str, Mapping[str, str]]] = {
+    "Procedure": {
+        "occurrenceDateTime": "R5",
+        "occurrencePeriod": "R5",
+        "reason": "R5",
+        "notPerformed": "DSTU2",
+        "notDone": "STU3",
+        "reasonNotPerformed": "DSTU2",
+        "notDoneReason": "STU3",
+    },
+    "MedicationRequest": {"medication": "R5", "reason": "R5"},
+    "MedicationStatement": {"medication": "R5", "reason": "R5", "taken": "STU3", "wasNotTaken": "DSTU2"},
+    "ServiceRequest": {"reason": "R5"},
+    "Condition": {"assertedDate": "STU3", "dateRecorded": "DSTU2", "patient": "DSTU2"},
+    "Observation": {"comments": "DSTU2", "related": "STU3", "comment": "STU3"},
+    "BodyStructure": {"includedStructure": "R5", "excludedStructure": "R5"},
+    "ImagingStudy": {"uid": "STU3"},
+}
+# In these a text (a code) stood where R4 has a CodeableConcept.
+_WERE_CODES: Final[Mapping[str, tuple[str, ...]]] = {"Condition": ("clinicalStatus", "verificationStatus")}
+_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_RECORD_METHODS: Final = frozenset({"POST", "PUT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource of the bundle and where it stands."""
+
+    index: int
+    full_url: str | None
+    resource: Json
+    type: str
+    id: str | None
+
+    @property
+    def path(self) -> str:
+        """`Bundle.entry[3].resource`."""
+        return f"Bundle.entry[{self.index}].resource"
+
+    @property
+    def key(self) -> str:
+        """`Observation/inr1`; a resource without id is called by its fullUrl or its place.
+
+        For people and sources: an id that FHIR does not allow is cut and escaped.
+        """
+        if self.id:
+            return f"{self.type}/{self.id if _ID.fullmatch(self.id) else shown(self.id, 64)}"
+        return shown(self.full_url, 200) if self.full_url else f"{self.type}/entry-{self.index}"
+
+    @property
+    def version(self) -> str | None:
+        """`meta.versionId`."""
+        return string(child(self.resource, "meta"), "versionId")
+
+    def source(self, path: str = "", *, role: Role = Role.VALUE, date: str | None = None, mapping: str = "") -> Source:
+        """An element of this resource; `path` is below the resource (`valueQuantity`), empty for the whole."""
+        full = f"{self.type}.{path}" if path else self.type
+        version = None if self.version is None else shown(self.version, 64)
+        return Source(self.key, version, full, date, self.path, mapping, role.value)
+
+    def at(self, path: str) -> str:
+        """The FHIRPath of an element from the bundle: what an issue's `expression` holds."""
+        return f"{self.path}.{path}" if path else self.path
+
+    def outer(self, path: str, *, role: Role = Role.CONTEXT) -> Source:
+        """An element of the entry around this resource (`fullUrl`)."""
+        return Source(
+            "Bundle", None, f"Bundle.entry[{self.index}].{path}", None, f"Bundle.entry[{self.index}]", "", role.value
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The bundle's resources, one version of each, and its patient.
+
+    `incomplete` names the elements by which the bundle says that something is missing from it (a further page, a failed
+    search): what such a record does not say, it does not deny either.
+    """
+
+    entries: tuple[Entry, ...]
+    patient: Entry
+    incomplete: tuple[Source, ...] = ()
+    copies: frozenset[int] = frozenset()
+    """The places of identical copies of the Patient, which a record merged from several systems may hold."""
+
+    def of(self, *types: str) -> Iterator[Entry]:
+        """The entries of some types, in the bundle's order."""
+        return (entry for entry in self.entries if entry.type in types)
+
+
+def read_record(tree: Json, remarks: Remarks) -> Record:
+    """The usable entries of a parsed bundle. Raises `UnusableInput` with every error found by then."""
+    if tree.get("resourceType") != "Bundle":
+        given = tree.get("resourceType")
+        said = f"`{shown(given)}`" if isinstance(given, str) else "no resourceType"
+        remarks.error(
+            "not-a-bundle", "", f"the input has {said}; send a FHIR R4 Bundle, a single resource as its entry"
+        )
+        remarks.stop_if_unusable()
+    kind = tree.get("type")
+    if not isinstance(kind, str) or kind.strip() not in BUNDLE_TYPES:
+        said = f"`{shown(kind)}` is no" if kind is not None else "there is no"
+        remarks.error(
+            "bundle-type", "Bundle.type", f"{said} type of a Bundle; give one of {', '.join(sorted(BUNDLE_TYPES))}"
+        )
+    raw = tree.get("entry", [])
+    if not isinstance(raw, list):
+        remarks.error("bad-entry", "Bundle.entry", "the entries are no list; send `entry` as an array of objects")
+        raw = []
+    incomplete = list(_missing_pages(tree, remarks))
+    entries: list[Entry] = []
+    deleted: list[tuple[int, str]] = []
+    for index, item in enumerate(raw):
+        entry = _entry(index, item, remarks, incomplete, deleted)
+        if entry is not None:
+            entries.append(entry)
+    kept = _current(entries, deleted, kind == "history", remarks)
+    patients = _patients(kept, remarks)
+    remarks.stop_if_unusable()
+    return Record(tuple(kept), patients[0], tuple(incomplete), frozenset(p.index for p in patients[1:]))
+
+
+def _missing_pages(tree: Json, remarks: Remarks) -> Iterator[Source]:
+    for index, link in enumerate(children(tree, "link")):
+        if string(link, "relation") == "next":
+            path = f"Bundle.link[{index}]"
+            remarks.warn(
+                "further-page", path, "the search has a further page that is not here; send every page in one bundle"
+            )
+            yield Source("Bundle", None, path, None, "Bundle", "", Role.ABSENCE.value)
+
+
+def _entry(
+    index: int, item: object, remarks: Remarks, incomplete: list[Source], deleted: list[tuple[int, str]]
+) -> Entry | None:
+    where = f"Bundle.entry[{index}]"
+    if not isinstance(item, Mapping):
+        said = "null" if item is None else f"a {type(item).__name__}"
+        remarks.error("bad-entry", where, f"the entry is {said}; an entry is an object with a `resource`")
+        return None
+    request = child(item, "request")
+    method = (string(request, "method") or "").upper()
+    resource = item.get("resource")
+    full_url = string(item, "fullUrl") or None
+    if method == "DELETE":
+        target = full_url or string(request, "url") or ""
+        deleted.append((index, target))
+    if resource is None and "resource" not in item:
+        if method not in ("DELETE", "GET", "HEAD"):
+            remarks.inform("entry-without-resource", where, "the entry holds no resource; nothing was read from it")
+        return None
+    if not isinstance(resource, Mapping):
+        remarks.error("bad-entry", f"{where}.resource", "the resource is no object; send a FHIR resource")
+        return None
+    type_ = _resource_type(resource, f"{where}.resource", remarks)
+    if type_ is None:
+        return None
+    id_ = string(resource, "id")
+    entry = Entry(index, full_url, resource, type_, id_ or None)
+    if type_ == "OperationOutcome":
+        if any(string(i, "severity") in ("error", "fatal") for i in children(resource, "issue")):
+            remarks.warn(
+                "search-failed", entry.path, "the sender's search failed in part; what it would have found is unknown"
+            )
+            incomplete.append(entry.source(role=Role.ABSENCE))
+        return None
+    if method and method not in _RECORD_METHODS:
+        remarks.exclude(entry.outer("request.method", role=Role.EXCLUSION))
+        if method != "DELETE":
+            remarks.inform(
+                "not-a-record",
+                f"{where}.request.method",
+                f"an entry with the method `{shown(method)}` records nothing; it was not read",
+            )
+        return None
+    _check_version(entry, remarks)
+    return entry
+
+
+def _resource_type(resource: Json, where: str, remarks: Remarks) -> str | None:
+    given = resource.get("resourceType")
+    if given is None:
+        remarks.error("missing-resource-type", where, "the resource says no resourceType; name it")
+        return None
+    if not isinstance(given, str) or given not in RESOURCE_TYPES:
+        name = shown(given)
+        if isinstance(given, str) and given in _EARLIER | _LATER:
+            version = "an earlier version (DSTU2 or STU3)" if given in _EARLIER else "R5"
+            remarks.error("wrong-fhir-version", where, f"`{name}` is a resource of {version}; send FHIR R4 or R4B")
+        else:
+            near = next(
+                (known for known in RESOURCE_TYPES if isinstance(given, str) and known.lower() == given.lower()), None
+            )
+            hint = f"; did you mean `{near}`?" if near else "; send a resource of FHIR R4 or R4B"
+            remarks.error("unknown-resource-type", f"{where}.resourceType", f"`{name}` is no FHIR resource{hint}")
+        return None
+    return given
+
+
+def _check_version(entry: Entry, remarks: Remarks) -> None:
+    for element, version in _FOREIGN.get(entry.type, {}).items():
+        if element in entry.resource:
+            remarks.error(
+                "wrong-fhir-version",
+                entry.at(element),
+                f"a {entry.type} has `{element}` in {version} only; send FHIR R4 or R4B",
+            )
+    for element in _WERE_CODES.get(entry.type, ()):
+        if isinstance(entry.resource.get(element), str):
+            remarks.error(
+                "wrong-fhir-version",
+                entry.at(element),
+                f"`{element}` is a CodeableConcept since R4, here a text as in STU3; send FHIR R4 or R4B",
+            )
+
+
+# ------------------------------------------------------------------------------------------ one version of each
+# resource
+
+
+def _current(entries: list[Entry], deleted: list[tuple[int, str]], history: bool, remarks: Remarks) -> list[Entry]:
+    """One version of every resource: the newest; identical copies once."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(_identity(entry), []).append(entry)
+    gone: dict[str, int] = {}
+    for index, target in deleted:
+        for name in {target, "/".join(target.rstrip("/").split("/")[-2:])}:
+            gone.setdefault(name, index)
+    dropped: set[int] = set()
+    for identity, group in groups.items():
+        if history:
+            name = f"{group[0].type}/{group[0].id}"
+            deletion = min((gone[n] for n in (identity, name) if n in gone), default=None)
+            # A history lists the newest first: what stands after its deletion is older than it.
+            for entry in group if deletion is not None else ():
+                if deletion is not None and entry.index > deletion:
+                    dropped.add(entry.index)
+                    remarks.exclude(entry.source(role=Role.EXCLUSION))
+        rest = [entry for entry in group if entry.index not in dropped]
+        if len(rest) > 1:
+            dropped |= set(_superseded(rest, history, remarks))
+    return [entry for entry in entries if entry.index not in dropped]
+
+
+def _identity(entry: Entry) -> str:
+    """What two versions of one resource share: the fullUrl without version, else type and id."""
+    if entry.full_url:
+        return entry.full_url.split("/_history/")[0]
+    return f"{entry.type}/{entry.id}" if entry.id else f"#{entry.index}"
+
+
+def _superseded(group: list[Entry], history: bool, remarks: Remarks) -> Iterator[int]:
+    """The indices of the versions of one resource that are not the newest, and of its identical copies."""
+    newest = group[0]
+    for entry in group[1:]:
+        order = _order(entry, newest)
+        if order > 0:
+            loser, newest = newest, entry
+        elif order < 0 or history or _payload(entry) == _payload(newest):
+            loser = entry
+        else:
+            remarks.warn(
+                "same-resource-twice",
+                entry.path,
+                f"`{shown(entry.key)}` also stands at {newest.path} with another content and the same version; "
+                "both were read",
+            )
+            continue
+        remarks.exclude(loser.source(role=Role.EXCLUSION))
+        yield loser.index
+
+
+def _order(one: Entry, other: Entry) -> int:
+    """Positive where `one` is the newer version, negative where it is the older, 0 where nothing tells."""
+    times = [_instant(string(child(entry.resource, "meta"), "lastUpdated")) for entry in (one, other)]
+    if times[0] is not None and times[1] is not None and times[0] != times[1]:
+        return 1 if times[0] > times[1] else -1
+    versions = [entry.version or "" for entry in (one, other)]
+    if versions[0] != versions[1] and all(version.isdecimal() and len(version) < 19 for version in versions):
+        return 1 if int(versions[0]) > int(versions[1]) else -1
+    return 0
+
+
+def _instant(text: str | None) -> dt.datetime | None:
+    if text is None or len(text) < 20:
+        return None
+    try:
+        value = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return value if value.tzinfo else None
+
+
+def _payload(entry: Entry) -> str:
+    return json.dumps(entry.resource, sort_keys=True, default=_number_text)
+
+
+def _number_text(value: object) -> str:
+    return str(value.normalize()) if isinstance(value, Decimal) else str(value)
+
+
+# ------------------------------------------------------------------------------------------------------- the patient
+
+
+def _patients(entries: Iterable[Entry], remarks: Remarks) -> list[Entry]:
+    """The Patient and its identical copies."""
+    patients = [entry for entry in entries if entry.type == "Patient"]
+    if not patients:
+        remarks.error(
+            "no-patient", "Bundle.entry", "the bundle holds no Patient; add the patient whom the record is about"
+        )
+        return []
+    first = patients[0]
+    for other in patients[1:]:
+        if other.id is not None and _payload(other) == _payload(first):
+            remarks.exclude(other.source(role=Role.EXCLUSION))
+            continue
+        remarks.error(
+            "two-patients",
+            other.path,
+            f"the bundle holds more than one Patient (the first at {first.path}); send one patient's record",
+        )
+    return patients

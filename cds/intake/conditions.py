@@ -1,0 +1,159 @@
+"""Conditions as statements of diagnoses; and whether the record holds a problem list, whose silence may count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from cds.case import AbsenceReason, Absent, Known, Role, Source
+from cds.intake.bundle import Entry
+from cds.intake.coding import Concept, concept
+from cds.intake.document import children
+from cds.intake.lesions import CONDITION_CATEGORY, Standing, note_assumption, standing
+from cds.intake.moments import dated_by
+from cds.intake.references import Whose
+from cds.intake.remarks import shown
+from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
+from cds.ruleset.mapping import ConditionReader, fact_key
+from cds.vocabulary import Level
+
+PROBLEM_LIST: Final = "problem-list"
+_OF_LESIONS: Final = ("site", "side", "histology", "recurrenceDate")
+
+
+def read_conditions(setting: Setting) -> None:
+    """Add the diagnoses that Conditions state."""
+    statements: list[Statement] = []
+    for entry in setting.record.of("Condition"):
+        code = concept(entry.resource.get("code"), setting.tables)
+        if not code.readable:
+            _unreadable(entry, setting)
+            continue
+        readers = [r for r in setting.tables.readers.conditions if code.any_in(setting.tables.value_set(r.codes))]
+        for reader in readers:
+            statements += _statement(entry, reader, setting)
+        for notice in (n for n in setting.tables.readers.notices if code.any_in(setting.tables.value_set(n.codes))):
+            setting.remarks.inform(notice.id, entry.at("code"), f"`{shown(entry.key)}`: {notice.says}")
+        _keep_from_silence(entry, code, setting)
+        if not readers:
+            setting.remarks.exclude(entry.source("code", role=Role.EXCLUSION))
+            if not code.raw:
+                setting.remarks.inform(
+                    "text-only-code",
+                    entry.at("code"),
+                    f"`{shown(code.text)}` is text without a code; a person may want to look at it",
+                )
+    setting.any_of(statements)
+
+
+def _keep_from_silence(entry: Entry, code: Concept, setting: Setting) -> None:
+    """A diagnosis that the tables cannot place may be the one whose absence a problem list would tell.
+
+    Silence about a fact counts for a Condition only if it is coded in a system that the fact's own value set covers, or
+    if the tables know it as something else. A text, a local code or a code of another system keeps the fact unknown.
+    """
+    tables = setting.tables
+    if standing(entry, tables)[0] is Standing.WITHDRAWN or any(tables.knows(each) for each in code.codes):
+        return
+    systems = {system for system, _ in code.codes}
+    covered: dict[tuple[Level, str], set[str]] = {}
+    for reader in tables.readers.conditions:
+        covered.setdefault(fact_key(reader.fact), set()).update(tables.value_set(reader.codes).systems)
+    for key, its_systems in covered.items():
+        definition = setting.definition(*key)
+        silence = definition.silence if definition is not None else None
+        if silence is not None and silence.context == PROBLEM_LIST and not systems & its_systems:
+            setting.shadow(
+                (key,),
+                AbsenceReason.UNREADABLE_CODE,
+                "a diagnosis of the record is in no code that the tables cover: it may be this one",
+                entry.source("code", role=Role.ABSENCE),
+            )
+
+
+def lesion_facts() -> Iterator[tuple[Level, str]]:
+    """The facts of a lesion that the resources which are it say."""
+    return ((Level.LESION, name) for name in _OF_LESIONS)
+
+
+def _facts(setting: Setting) -> Iterator[tuple[Level, str]]:
+    yield from (fact_key(reader.fact) for reader in setting.tables.readers.conditions)
+    yield from lesion_facts()
+
+
+def _unreadable(entry: Entry, setting: Setting) -> None:
+    if standing(entry, setting.tables)[0] is Standing.WITHDRAWN:
+        setting.remarks.exclude(entry.source("verificationStatus", role=Role.EXCLUSION))
+        return
+    setting.quarantined_types.add("Condition")
+    setting.remarks.warn(
+        "unreadable-code",
+        entry.at("code"),
+        f"`{shown(entry.key)}` does not say what it is; what it may have said counts as unknown",
+    )
+    setting.shadow(
+        _facts(setting),
+        AbsenceReason.QUARANTINED,
+        "a Condition does not say what it is",
+        entry.source(role=Role.EXCLUSION),
+    )
+
+
+def _statement(entry: Entry, reader: ConditionReader, setting: Setting) -> Iterator[Statement]:
+    definition = setting.definition(*fact_key(reader.fact))
+    if definition is None or definition.level is not Level.PATIENT:
+        return
+    how, element = standing(entry, setting.tables)
+    if how is Standing.WITHDRAWN:
+        setting.remarks.exclude(entry.source(element, role=Role.EXCLUSION))
+        return
+    use = setting.use(entry)
+    if use is Use.NOT_THE_PATIENTS:
+        return
+    dated = dated_by(entry, "recordedDate", "onsetDateTime", "onsetPeriod")
+    moment, future = setting.timely(entry, dated)
+    state: Known | Absent = Known(True)
+    weak = False
+    if use is not Use.YES:
+        state, weak = UNREAD[use], use is Use.WHOSE_UNKNOWN
+    elif future:
+        state, weak = FUTURE, True
+    elif how is Standing.UNCONFIRMED:
+        state = Absent(AbsenceReason.INDETERMINATE, "a diagnosis is recorded and not confirmed")
+    elif how is Standing.PAST:
+        state = Absent(AbsenceReason.INDETERMINATE, "a diagnosis is recorded as past")
+    elif reader.unclear:
+        state = Absent(AbsenceReason.INDETERMINATE, "a finding is recorded that may point to it")
+    known = isinstance(state, Known)
+    note_assumption(entry, setting.remarks)
+    value = entry.source("code", role=Role.VALUE if known else Role.ABSENCE, date=dated.text, mapping=reader.id)
+    context = [
+        entry.source(path, role=Role.CONTEXT)
+        for path in ("clinicalStatus", "verificationStatus", "category")
+        if path in entry.resource
+    ]
+    sources = (value, *context, *setting.references.subject_sources(entry), *dated.sources)
+    yield Statement(definition, (), state, moment, tuple(dict.fromkeys(sources)), weak)
+
+
+def problem_list(setting: Setting) -> Mapping[str, tuple[Source, ...]]:
+    """The contexts in which silence counts: a problem list, if the record holds one and no Condition of it is
+    unread.
+    """
+    if "Condition" in setting.quarantined_types or setting.record.incomplete:
+        return {}
+    found: list[Source] = []
+    for entry in setting.record.of("Condition"):
+        listed = any(
+            "problem-list-item" in concept(category, setting.tables).local(CONDITION_CATEGORY)
+            for category in children(entry.resource, "category")
+        )
+        if not listed or setting.references.whose(entry)[0] is not Whose.PATIENT:
+            continue
+        how, element = standing(entry, setting.tables)
+        if how is Standing.WITHDRAWN:
+            setting.remarks.exclude(entry.source(element, role=Role.EXCLUSION))
+            continue
+        found += [entry.source("category", role=Role.CONTEXT), entry.source("code", role=Role.CONTEXT)]
+        found += setting.references.subject_sources(entry)
+    return {PROBLEM_LIST: tuple(dict.fromkeys(found))} if found else {}

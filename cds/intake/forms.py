@@ -1,0 +1,277 @@
+"""The form: a QuestionnaireResponse whose link ids are the facts' names.
+
+`patient.inr` is a fact of the patient. A group `lesion` with `lesion.id` holds facts of that lesion; a group
+`structure` in it, with `structure.name` and `structure.side`, holds facts of a structure at risk. A lesion that only
+the form names is a lesion of the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cds.case import AbsenceReason, Absent, Known, Role, Source
+from cds.intake.bundle import Entry
+from cds.intake.coding import Concept, coding
+from cds.intake.document import Json, children, string
+from cds.intake.lesions import BILATERAL, Tumour, lesion_name
+from cds.intake.moments import dated_by
+from cds.intake.reconcile import Subject
+from cds.intake.remarks import shown
+from cds.intake.setting import ANY, FUTURE, Setting, Use
+from cds.intake.values import Read, read_value
+from cds.vocabulary import FactDefinition, Level
+
+_USED: Final = frozenset({"completed", "amended"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Where in the form an item stands: its lesion, its structures, and the elements that name them."""
+
+    lesion: str | None = None
+    structures: tuple[tuple[str, str], ...] = ()
+    sources: tuple[Source, ...] = ()
+    problem: str | None = None
+
+
+def is_ours(entry: Entry, setting: Setting) -> bool:
+    """Whether a QuestionnaireResponse answers this rule set's form."""
+    asked = (string(entry.resource, "questionnaire") or "").split("|")[0]
+    return bool(asked) and asked == setting.tables.local.questionnaire
+
+
+def find_form_lesions(setting: Setting) -> None:
+    """Add the lesions that only a form names."""
+    for entry in _usable(setting):
+        for group, path in _groups(entry, "lesion"):
+            id_, sources = _lesion_id(entry, group, path)
+            if id_ and all(tumour.id != id_ for tumour in setting.lesions.tumours):
+                named = setting.with_required((*sources, *_standing(entry, setting)))
+                setting.lesions.tumours.append(Tumour(id_, (), (), named, ()))
+
+
+def read_forms(setting: Setting) -> None:
+    """Add what the forms of the record answer."""
+    for entry in setting.record.of("QuestionnaireResponse"):
+        if not is_ours(entry, setting):
+            setting.remarks.exclude(entry.source("questionnaire", role=Role.EXCLUSION))
+        elif string(entry.resource, "status") not in _USED:
+            setting.remarks.exclude(entry.source("status", role=Role.EXCLUSION))
+            if string(entry.resource, "status") != "entered-in-error":
+                setting.remarks.warn(
+                    "not-final",
+                    entry.at("status"),
+                    f"the form `{shown(entry.key)}` is not completed; completed and amended ones are used",
+                )
+        elif setting.use(entry) is not Use.YES:
+            if setting.use(entry) is not Use.NOT_THE_PATIENTS:
+                setting.shadow(
+                    setting.all_facts(),
+                    AbsenceReason.QUARANTINED,
+                    "a form could not be used",
+                    entry.source(role=Role.EXCLUSION),
+                )
+        else:
+            _Form(entry, setting).read()
+
+
+def _usable(setting: Setting) -> Iterator[Entry]:
+    for entry in setting.record.of("QuestionnaireResponse"):
+        if is_ours(entry, setting) and string(entry.resource, "status") in _USED and setting.use(entry) is Use.YES:
+            yield entry
+
+
+def _items(node: Json, path: str) -> Iterator[tuple[Json, str]]:
+    """The items directly below an item or the form, and those below its answers."""
+    prefix = f"{path}." if path else ""
+    for index, item in enumerate(children(node, "item")):
+        yield item, f"{prefix}item[{index}]"
+    for number, answer in enumerate(children(node, "answer")):
+        for index, item in enumerate(children(answer, "item")):
+            yield item, f"{prefix}answer[{number}].item[{index}]"
+
+
+def _groups(entry: Entry, link: str) -> Iterator[tuple[Json, str]]:
+    stack = list(_items(entry.resource, ""))
+    while stack:
+        item, path = stack.pop(0)
+        if string(item, "linkId") == link:
+            yield item, path
+        else:
+            stack += _items(item, path)
+
+
+def _answers(item: Json, path: str) -> Iterator[tuple[Json, str]]:
+    for index, answer in enumerate(children(item, "answer")):
+        yield answer, f"{path}.answer[{index}]"
+
+
+def _lesion_id(entry: Entry, group: Json, path: str) -> tuple[str | None, tuple[Source, ...]]:
+    found: dict[str, Source] = {}
+    for item, place in _items(group, path):
+        if string(item, "linkId") == "lesion.id":
+            for answer, at in _answers(item, place):
+                value = lesion_name(string(answer, "valueString") or "")
+                if value:
+                    found.setdefault(value, entry.source(f"{at}.valueString", role=Role.CONTEXT))
+    if len(found) != 1:
+        return None, ()
+    ((id_, source),) = found.items()
+    return id_, (source,)
+
+
+def _standing(entry: Entry, setting: Setting) -> tuple[Source, ...]:
+    own = tuple(entry.source(e, role=Role.CONTEXT) for e in ("questionnaire", "status"))
+    return (*own, *setting.references.subject_sources(entry))
+
+
+class _Form:
+    """One form being read."""
+
+    def __init__(self, entry: Entry, setting: Setting) -> None:
+        self.entry = entry
+        self.setting = setting
+        dated = dated_by(entry, "authored")
+        self.moment, self.future = setting.timely(entry, dated)
+        self.text = dated.text
+        self.context = (*_standing(entry, setting), *dated.sources)
+
+    def read(self) -> None:
+        stack = [(item, path, _Group()) for item, path in _items(self.entry.resource, "")]
+        while stack:
+            item, path, group = stack.pop(0)
+            link = string(item, "linkId") or ""
+            if link == "lesion":
+                group = self._lesion(item, path)
+            elif link == "structure":
+                group = self._structure(item, path, group)
+            elif link not in ("lesion.id", "structure.name", "structure.side"):
+                self._item(item, path, link, group)
+            stack += [(inner, place, group) for inner, place in _items(item, path)]
+
+    def _lesion(self, item: Json, path: str) -> _Group:
+        id_, sources = _lesion_id(self.entry, item, path)
+        if id_ is None:
+            details = "the lesion's group has no `lesion.id`, or two; give the one by which the lesion is known"
+            self.setting.remarks.warn("lesion-without-id", self.entry.at(path), details)
+            return _Group(None, (), (), details)
+        return _Group(id_, (), sources)
+
+    def _structure(self, item: Json, path: str, group: _Group) -> _Group:
+        names: dict[str, None] = {}
+        sides: dict[str, None] = {}
+        sources: list[Source] = []
+        for inner, place in _items(item, path):
+            link = string(inner, "linkId")
+            for answer, at in _answers(inner, place) if link in ("structure.name", "structure.side") else ():
+                words = self._names(answer) if link == "structure.name" else self._sides(answer)
+                for word in words:
+                    (names if link == "structure.name" else sides).setdefault(word)
+                sources.append(self.entry.source(at, role=Role.CONTEXT))
+        known = [name for name in names if name in self.setting.vocabulary.structures]
+        if len(known) != 1 or len(names) != 1:
+            said = f"`{shown(', '.join(names))}`" if names else "no name"
+            details = f"the structure's group has {said}; `structure.name` is one of the rule set's structures"
+            self.setting.remarks.warn("structure-not-known", self.entry.at(path), details)
+            return replace(group, structures=((ANY, ANY),), sources=(*group.sources, *sources), problem=details)
+        name = known[0]
+        problem = group.problem
+        if not self.setting.vocabulary.structures[name].sided:
+            places: tuple[tuple[str, str], ...] = ((name, "none"),)
+        elif len(sides) == 1 and next(iter(sides)) in ("left", "right", BILATERAL):
+            side = next(iter(sides))
+            places = ((name, "left"), (name, "right")) if side == BILATERAL else ((name, side),)
+        else:
+            places = ((name, ANY),)
+            problem = f"`structure.side` of {name} is not left or right; give the side"
+            self.setting.remarks.warn("structure-without-side", self.entry.at(path), problem)
+        return replace(group, structures=places, sources=(*group.sources, *sources), problem=problem)
+
+    def _words(self, answer: Json) -> tuple[Concept | None, list[str]]:
+        text = string(answer, "valueString")
+        if text:
+            return None, [text.lower()]
+        node = answer.get("valueCoding")
+        return (coding(node, self.setting.tables), []) if isinstance(node, Mapping) else (None, [])
+
+    def _names(self, answer: Json) -> list[str]:
+        tables = self.setting.tables
+        said, words = self._words(answer)
+        if said is not None:
+            words = [code.lower() for code in said.local(tables.local.structure)]
+            words += said.mapped(tables.code_map(tables.lesions.structure))
+            words = words or [code for _, code in said.raw]
+        return [word.replace("_", "-") for word in words]
+
+    def _sides(self, answer: Json) -> list[str]:
+        tables = self.setting.tables
+        said, words = self._words(answer)
+        if said is not None:
+            words = [code.lower() for code in said.local(f"{tables.local.value_prefix}side")]
+            words += said.mapped(tables.code_map(tables.lesions.side))
+        return words
+
+    # -------------------------------------------------------------------------------------------------- answers
+
+    def _item(self, item: Json, path: str, link: str, group: _Group) -> None:
+        level, dot, name = link.partition(".")
+        if not dot or level not in ("patient", "lesion", "structure"):
+            return
+        definition = self.setting.definition(Level(level), name)
+        if definition is None:
+            self.setting.remarks.warn(
+                "unknown-fact",
+                self.entry.at(path),
+                f"`{shown(link)}` is no fact of this rule set; see the list of facts",
+            )
+            return
+        for answer, at in _answers(item, path):
+            read = read_value(answer, definition, self.setting.tables, answer=True)
+            if read is not None:
+                self._answer(definition, read, at, path, group)
+
+    def _answer(self, definition: FactDefinition, read: Read, at: str, path: str, group: _Group) -> None:
+        setting = self.setting
+        if read.problem is not None:
+            code, details = read.problem
+            setting.remarks.warn(code, self.entry.at(f"{at}.{read.element}"), details)
+        subjects, certain = self._subjects(definition, group, path)
+        known = any(isinstance(state, Known) for state in read.states)
+        value = self.entry.source(
+            f"{at}.{read.element}",
+            role=Role.VALUE if known else Role.ABSENCE,
+            date=self.text,
+            mapping=f"form:{definition.path}",
+        )
+        sources = (value, self.entry.source(f"{path}.linkId", role=Role.CONTEXT), *self.context, *group.sources)
+        for state in read.states:
+            weak = self.future or not certain
+            if self.future:
+                state = FUTURE
+            elif not certain:
+                state = Absent(
+                    AbsenceReason.INDETERMINATE, group.problem or "the form does not say which lesion this is about"
+                )
+            for subject in subjects:
+                setting.state(definition, subject, state, self.moment, sources, weak=weak)
+            if weak:
+                setting.leave_out(sources)
+
+    def _subjects(self, definition: FactDefinition, group: _Group, path: str) -> tuple[tuple[Subject, ...], bool]:
+        if definition.level is Level.PATIENT:
+            return ((),), True
+        everything = tuple(tumour.id for tumour in self.setting.lesions.tumours)
+        if group.lesion is None and group.problem is None:
+            self.setting.remarks.warn(
+                "which-lesion",
+                self.entry.at(path),
+                "it stands outside a group `lesion`; put it into the group of its lesion",
+            )
+        lesions = (group.lesion,) if group.lesion is not None else everything
+        certain = group.lesion is not None and group.problem is None
+        if definition.level is Level.LESION:
+            return tuple((lesion,) for lesion in lesions), group.lesion is not None
+        places = group.structures or ((ANY, ANY),)
+        return tuple((lesion, *place) for lesion in lesions for place in places), certain and bool(group.structures)

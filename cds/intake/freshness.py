@@ -1,0 +1,70 @@
+"""Statements that are too old to count: older than an event, or than a limit that the institution has set."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from cds.case import AbsenceReason, Absent, Conflicting, Fact, Role
+from cds.intake.reconcile import Reading
+from cds.quantities import DateSpan, convert
+from cds.truth import Truth
+from cds.vocabulary import Freshness
+
+Ages = Mapping[str, tuple[Fraction, str]]
+"""The greatest age by parameter: a number and its UCUM unit of time. A parameter that is not in it is unset."""
+
+
+def freshened(
+    fact: Fact, readings: Sequence[Reading], fresh: Freshness, events: Sequence[Fact], as_of: dt.date, ages: Ages
+) -> Fact:
+    """The fact, or its absence where what it rests on is stale.
+
+    `events` are the facts of the dates that it must not precede: one, or those of all lesions for a fact of the
+    patient.
+    """
+    if isinstance(fact.state, (Absent, Conflicting)):
+        return fact
+    limited = fresh.within is not None and fresh.within in ages
+    if not fresh.since and not limited:
+        return fact
+    named = (replace(s, role=Role.CONTEXT.value) for event in events for s in event.sources)
+    sources = tuple(dict.fromkeys((*fact.sources, *named)))
+    spans = [_span(reading) for reading in readings]
+    if any(span is None for span in spans):
+        if fresh.since and not limited and _none_matters(fresh, events):
+            return fact
+        return Fact(Absent(AbsenceReason.UNDATED, "no clinical date says when this was"), sources, fact.note)
+    for span in spans:
+        assert span is not None, "undated readings were handled above"
+        if limited and fresh.within is not None:
+            amount, unit = ages[fresh.within]
+            days = convert(amount, unit, "d")
+            if (as_of - span.first).days > days:
+                limit = f"{amount} {unit}"
+                return Fact(
+                    Absent(AbsenceReason.STALE, f"{span} is more than {limit} before {as_of}"), sources, fact.note
+                )
+        for event in events:
+            when = event.value
+            if not isinstance(when, DateSpan):
+                if fresh.unknown_event == "undecided":
+                    note = "the date of the event that it must follow is not known"
+                    return Fact(Absent(AbsenceReason.STALE, note), sources, fact.note)
+                continue
+            before = span.before(when)
+            if before is not Truth.FALSE:
+                says = "is before" if before is Truth.TRUE else "may be before"
+                return Fact(Absent(AbsenceReason.STALE, f"{span} {says} {when}"), sources, fact.note)
+    return Fact(fact.state, sources, fact.note)
+
+
+def _span(reading: Reading) -> DateSpan | None:
+    return reading.moment.span if reading.moment.dated else None
+
+
+def _none_matters(fresh: Freshness, events: Sequence[Fact]) -> bool:
+    """Whether an unknown date of the statement is harmless: there is no event that it could precede."""
+    return fresh.unknown_event == "usable" and not any(isinstance(event.value, DateSpan) for event in events)

@@ -1,0 +1,121 @@
+"""Medication records as statements of what the patient takes. An order is read as taken while it is active."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from cds.case import AbsenceReason, Absent, Known, Role, Source
+from cds.intake.bundle import Entry
+from cds.intake.coding import NOTHING, Concept, concept
+from cds.intake.document import child, string
+from cds.intake.moments import dated_by, span_of
+from cds.intake.remarks import shown
+from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
+from cds.ruleset.mapping import MedicationReader, fact_key
+
+_TAKEN: Final = frozenset({"active"})
+_NOT_TAKEN: Final = frozenset(
+    {"completed", "entered-in-error", "intended", "stopped", "not-taken", "cancelled", "draft"}
+)
+_ORDERS: Final = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+_DATES: Final = {
+    "MedicationStatement": ("dateAsserted", "effectiveDateTime", "effectivePeriod"),
+    "MedicationRequest": ("authoredOn",),
+}
+
+
+def read_medications(setting: Setting) -> None:
+    """Add which drugs are taken."""
+    statements: list[Statement] = []
+    for entry in setting.record.of(*_DATES):
+        drug, sources = _drug(entry, setting)
+        status = string(entry.resource, "status") or ""
+        if not drug.readable:
+            if status not in _NOT_TAKEN:
+                _unreadable(entry, setting)
+            continue
+        readers = [r for r in setting.tables.readers.medications if drug.any_in(setting.tables.value_set(r.codes))]
+        for reader in readers:
+            statements += _statements(entry, reader, status, sources, setting)
+        if not readers:
+            setting.remarks.exclude(
+                *(
+                    Source(s.resource, s.version, s.path, s.date, s.entry, s.mapping, Role.EXCLUSION.value)
+                    for s in sources
+                )
+            )
+            if not drug.raw:
+                setting.remarks.inform(
+                    "text-only-code",
+                    entry.path,
+                    f"`{shown(drug.text)}` is text without a code; a person may want to look at it",
+                )
+    setting.any_of(statements)
+
+
+def _drug(entry: Entry, setting: Setting) -> tuple[Concept, tuple[Source, ...]]:
+    """The drug's code, in the record itself or in the Medication that it refers to."""
+    if "medicationCodeableConcept" in entry.resource:
+        source = entry.source("medicationCodeableConcept", role=Role.CONTEXT)
+        return concept(entry.resource["medicationCodeableConcept"], setting.tables), (source,)
+    source = entry.source("medicationReference", role=Role.CONTEXT)
+    target = setting.references.resolve(entry.resource.get("medicationReference"), entry)
+    if target is None:
+        return NOTHING, (source,)
+    if target.contained is not None:
+        return concept(target.contained.get("code"), setting.tables), (source, *target.sources)
+    if target.entry.type != "Medication":
+        return NOTHING, (source,)
+    code = target.entry.source("code", role=Role.CONTEXT)
+    return concept(target.entry.resource.get("code"), setting.tables), (source, *target.sources, code)
+
+
+def _unreadable(entry: Entry, setting: Setting) -> None:
+    setting.remarks.warn(
+        "unreadable-code",
+        entry.path,
+        f"`{shown(entry.key)}` does not say which drug it is; what it may have said counts as unknown",
+    )
+    setting.shadow(
+        (fact_key(r.fact) for r in setting.tables.readers.medications),
+        AbsenceReason.QUARANTINED,
+        "a medication record does not say which drug it is",
+        entry.source(role=Role.EXCLUSION),
+    )
+
+
+def _statements(
+    entry: Entry, reader: MedicationReader, status: str, drug: tuple[Source, ...], setting: Setting
+) -> Iterator[Statement]:
+    definition = setting.definition(*fact_key(reader.fact))
+    if definition is None:
+        return
+    proposed = entry.type == "MedicationRequest" and string(entry.resource, "intent") not in _ORDERS
+    if status in _NOT_TAKEN or proposed or entry.resource.get("doNotPerform") is True:
+        elements = [e for e in ("status", "intent", "doNotPerform") if e in entry.resource]
+        setting.remarks.exclude(*(entry.source(e, role=Role.EXCLUSION) for e in elements), *drug)
+        return
+    use = setting.use(entry)
+    if use is Use.NOT_THE_PATIENTS:
+        return
+    dated = dated_by(entry, *_DATES[entry.type])
+    moment, future = setting.timely(entry, dated)
+    end = span_of(child(entry.resource, "effectivePeriod").get("end"))
+    state: Known | Absent = Known(True)
+    weak = False
+    if use is not Use.YES:
+        state, weak = UNREAD[use], use is Use.WHOSE_UNKNOWN
+    elif future:
+        state, weak = FUTURE, True
+    elif status not in _TAKEN:
+        state = Absent(AbsenceReason.INDETERMINATE, f"a medication record has the status {shown(status)}")
+    elif end is not None and end.last < setting.as_of:
+        state = Absent(AbsenceReason.INDETERMINATE, f"recorded as taken until {end}, and as active")
+    role = Role.VALUE if isinstance(state, Known) else Role.ABSENCE
+    value = entry.source("status", role=role, date=dated.text, mapping=reader.id)
+    context = [
+        entry.source(e, role=Role.CONTEXT) for e in ("intent", "doNotPerform", "effectivePeriod") if e in entry.resource
+    ]
+    sources = (value, *drug, *context, *setting.references.subject_sources(entry), *dated.sources)
+    yield Statement(definition, (), state, moment, tuple(dict.fromkeys(sources)), weak)

@@ -1,0 +1,255 @@
+"""Observations as statements of facts: by the local code of a fact, and by published codes through the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from cds.case import AbsenceReason, Absent, Known, Role, Source
+from cds.intake.bundle import Entry
+from cds.intake.coding import Concept, concept
+from cds.intake.document import Json, children, string
+from cds.intake.moments import Dated, observed
+from cds.intake.references import Whose
+from cds.intake.remarks import shown
+from cds.intake.setting import FUTURE, UNREAD, Setting, Use
+from cds.intake.subjects import Whereabouts, whereabouts
+from cds.intake.values import Read, kebab, read_value
+from cds.ruleset.mapping import Coded, ObservationReader, fact_key
+from cds.vocabulary import FactDefinition, FactKind, Level
+
+_FINAL: Final = frozenset({"final", "amended", "corrected"})
+# FHIR R4 observation-status: what each of these says about the value that is not there.
+_DROPPED: Final = {
+    "registered": AbsenceReason.TEMP_UNKNOWN,
+    "cancelled": AbsenceReason.NOT_PERFORMED,
+    "entered-in-error": AbsenceReason.ENTERED_IN_ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A part of an Observation (itself, or one component) whose code says that it states a fact."""
+
+    definition: FactDefinition
+    node: Json
+    path: str
+    reader: ObservationReader | None = None
+
+    @property
+    def mapping(self) -> str:
+        """What read it: the reader's id, or the fact's own code."""
+        return self.reader.id if self.reader else f"fact:{self.definition.path}"
+
+    def at(self, element: str) -> str:
+        """The path of an element of this part below the resource."""
+        return f"{self.path}.{element}" if self.path else element
+
+
+@dataclass(slots=True)
+class Observations:
+    """Reads the Observations of one bundle."""
+
+    setting: Setting
+    _by_code: dict[Coded, list[ObservationReader]] = field(default_factory=dict)
+    _by_name: dict[str, list[FactDefinition]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for reader in self.setting.tables.readers.observations:
+            if fact_key(reader.fact) in self.setting.vocabulary.facts:
+                for code in self.setting.tables.value_set(reader.codes).codes:
+                    self._by_code.setdefault(code, []).append(reader)
+        for definition in self.setting.vocabulary.facts.values():
+            if definition.kind is not FactKind.GIVEN:
+                self._by_name.setdefault(kebab(definition.name), []).append(definition)
+
+    def read(self) -> None:
+        """Add what every Observation states."""
+        for entry in self.setting.record.of("Observation"):
+            self._read(entry)
+
+    def _read(self, entry: Entry) -> None:
+        setting = self.setting
+        code = concept(entry.resource.get("code"), setting.tables)
+        if not code.readable:
+            if string(entry.resource, "status") not in _DROPPED:
+                setting.remarks.warn(
+                    "unreadable-code",
+                    entry.at("code"),
+                    f"`{shown(entry.key)}` does not say what it is; what it may have said counts as unknown",
+                )
+                setting.shadow(
+                    setting.all_facts(),
+                    AbsenceReason.QUARANTINED,
+                    "an Observation does not say what it is",
+                    entry.source(role=Role.EXCLUSION),
+                )
+            return
+        slots = list(self._slots(entry, code))
+        if not slots:
+            setting.remarks.exclude(entry.source("code", role=Role.EXCLUSION))
+            if not code.raw:
+                setting.remarks.inform(
+                    "text-only-code",
+                    entry.at("code"),
+                    f"`{shown(code.text)}` is text without a code; a person may want to look at it",
+                )
+            return
+        status = string(entry.resource, "status") or ""
+        if status in _DROPPED:
+            setting.remarks.exclude(entry.source("status", role=Role.EXCLUSION))
+            for slot in slots:
+                self._withdrawn(entry, slot, status)
+            return
+        use = setting.use(entry)
+        if use is Use.NOT_THE_PATIENTS:
+            return
+        dated = observed(entry)
+        moment, future = setting.timely(entry, dated)
+        for slot in slots:
+            self._state(entry, slot, status, use, replace(dated, moment=moment), future=future)
+
+    def _slots(self, entry: Entry, code: Concept) -> Iterator[Slot]:
+        yield from self._coded(entry, code, entry.resource, "")
+        for index, component in enumerate(children(entry.resource, "component")):
+            own = concept(component.get("code"), self.setting.tables)
+            yield from self._coded(entry, own, component, f"component[{index}]")
+
+    def _coded(self, entry: Entry, code: Concept, node: Json, path: str) -> Iterator[Slot]:
+        readers: dict[str, ObservationReader] = {r.id: r for c in code.codes for r in self._by_code.get(c, ())}
+        for reader in readers.values():
+            yield Slot(self.setting.vocabulary.facts[fact_key(reader.fact)], node, path, reader)
+        for name in code.local(self.setting.tables.local.observation):
+            found = self._by_name.get(name.replace("_", "-"), [])
+            if len(found) > 1:
+                wanted = Level.STRUCTURE if "bodySite" in entry.resource else Level.LESION
+                found = [d for d in found if d.level is wanted] or found[:1]
+            for definition in found:
+                yield Slot(definition, node, path)
+            if not found and not readers:
+                element = f"{path}.code" if path else "code"
+                self.setting.remarks.warn(
+                    "unknown-fact",
+                    entry.at(element),
+                    f"`{shown(name)}` is no fact of this rule set; see the list of facts",
+                )
+
+    def _withdrawn(self, entry: Entry, slot: Slot, status: str) -> None:
+        """That a statement was withdrawn is all that is known of the fact, where nothing else is said of it."""
+        setting, reader = self.setting, slot.reader
+        if setting.references.whose(entry)[0] is Whose.NO_PATIENT:
+            return
+        if reader is not None and self._of_something_else(entry, reader) is not None:
+            return
+        where = whereabouts(entry, slot.definition, setting, structure=_implied(reader))
+        if not where.certain:
+            return
+        dated = observed(entry)
+        state = Absent(_DROPPED[status], f"status {status}")
+        value = entry.source("status", role=Role.ABSENCE, date=dated.text, mapping=slot.mapping)
+        code = entry.source("code", role=Role.CONTEXT)
+        named = [entry.source(slot.at("code"), role=Role.CONTEXT)] if slot.path else []
+        sources = (value, code, *named, *setting.references.subject_sources(entry), *where.sources)
+        for subject in where.subjects:
+            setting.state(slot.definition, subject, state, dated.moment, sources, weak=True)
+
+    # ------------------------------------------------------------------------------------------------------ one slot
+
+    def _state(self, entry: Entry, slot: Slot, status: str, use: Use, dated: Dated, *, future: bool) -> None:
+        setting = self.setting
+        reader = slot.reader
+        blocked = self._of_something_else(entry, reader) if reader is not None else None
+        if blocked is not None:
+            setting.remarks.exclude(entry.source(blocked, role=Role.EXCLUSION))
+            return
+        where = whereabouts(entry, slot.definition, setting, structure=_implied(reader))
+        read = self._value(slot)
+        if read is None:
+            if "hasMember" in entry.resource or (not slot.path and children(entry.resource, "component")):
+                setting.remarks.exclude(entry.source("code", role=Role.EXCLUSION))
+                return
+            read = Read((Absent(AbsenceReason.UNREADABLE_VALUE, "no value is given"),), "")
+        states, weak = self._believed(entry, slot, status, use, read, future=future)
+        sources = self._sources(entry, slot, read, dated, where)
+        if where.problem is not None:
+            code, element, details = where.problem
+            setting.remarks.warn(code, entry.at(element), f"`{shown(entry.key)}`: {details}")
+        since = fact_key(reader.since) if reader is not None and reader.since is not None else None
+        said_nothing = (
+            use is Use.YES and not future and read.problem is None and read.element.endswith("dataAbsentReason")
+        )
+        if not where.certain and said_nothing:
+            # What was not measured of something that is not known here hides no value.
+            setting.leave_out(sources)
+            return
+        for state in states:
+            if not where.certain:
+                note = where.problem[2] if where.problem else ""
+                state, weak = Absent(AbsenceReason.INDETERMINATE, note), True
+            for subject in where.subjects:
+                setting.state(slot.definition, subject, state, dated.moment, sources, weak=weak, since=since)
+        if not where.subjects or weak:
+            setting.leave_out(sources)
+
+    def _of_something_else(self, entry: Entry, reader: ObservationReader) -> str | None:
+        """The element that shows that the value is not of what the code usually speaks of."""
+        present = next((element for element in reader.unless if element in entry.resource), None)
+        if present is None and reader.unless_method is not None:
+            method = concept(entry.resource.get("method"), self.setting.tables)
+            present = "method" if method.any_in(self.setting.tables.value_set(reader.unless_method)) else None
+        return present
+
+    def _value(self, slot: Slot) -> Read | None:
+        tables = self.setting.tables
+        reader = slot.reader
+        if reader is not None and reader.component is not None:
+            wanted = tables.value_set(reader.component)
+            for index, component in enumerate(children(slot.node, "component")):
+                if concept(component.get("code"), tables).any_in(wanted):
+                    read = read_value(component, slot.definition, tables, map_name=reader.map)
+                    if read is not None:
+                        return Read(read.states, f"component[{index}].{read.element}", read.problem)
+        return read_value(slot.node, slot.definition, tables, map_name=reader.map if reader else None)
+
+    def _believed(
+        self, entry: Entry, slot: Slot, status: str, use: Use, read: Read, *, future: bool
+    ) -> tuple[tuple[Known | Absent, ...], bool]:
+        """The states that count, and whether they only keep silence from being an answer."""
+        remarks = self.setting.remarks
+        if use is not Use.YES:
+            return (UNREAD[use],), use is Use.WHOSE_UNKNOWN
+        if future:
+            return (FUTURE,), True
+        if status not in _FINAL:
+            remarks.exclude(entry.source("status", role=Role.EXCLUSION))
+            remarks.warn(
+                "not-final",
+                entry.at("status"),
+                f"`{shown(entry.key)}` has the status `{shown(status)}`; final, amended and corrected are used",
+            )
+            return (Absent(AbsenceReason.NOT_FINAL, f"status {shown(status)}"),), False
+        if read.problem is not None:
+            code, details = read.problem
+            remarks.warn(code, entry.at(slot.at(read.element)), details)
+        if len(read.states) > 1:
+            remarks.warn(
+                "contradictory-codes",
+                entry.at(slot.at(read.element)),
+                f"the codings of `{shown(entry.key)}` contradict each other; all were kept, none was chosen",
+            )
+        return read.states, False
+
+    def _sources(self, entry: Entry, slot: Slot, read: Read, dated: Dated, where: Whereabouts) -> tuple[Source, ...]:
+        known = any(isinstance(state, Known) for state in read.states)
+        role = Role.VALUE if known else Role.ABSENCE
+        element = slot.at(read.element) if read.element else slot.path
+        value = entry.source(element, role=role, date=dated.text, mapping=slot.mapping)
+        context = [entry.source(path, role=Role.CONTEXT) for path in ("code", "status") if path in entry.resource]
+        if slot.path:
+            context.append(entry.source(slot.at("code"), role=Role.CONTEXT))
+        return (value, *context, *self.setting.references.subject_sources(entry), *dated.sources, *where.sources)
+
+
+def _implied(reader: ObservationReader | None) -> str | None:
+    return reader.structure if reader is not None and reader.structure not in (None, "bodySite") else None

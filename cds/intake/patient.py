@@ -1,0 +1,56 @@
+"""The patient's age, from the date of birth."""
+
+from __future__ import annotations
+
+import datetime as dt
+from fractions import Fraction
+
+from cds.case import AbsenceReason, Absent, Role
+from cds.intake.moments import Moment, span_of
+from cds.intake.remarks import shown
+from cds.intake.setting import UNREAD, Setting, Use
+from cds.intake.values import measured
+from cds.language.types import NumberType
+from cds.quantities import DateSpan, Interval
+from cds.ruleset.mapping import fact_key
+
+
+def read_patient(setting: Setting) -> None:
+    """Add the age that the Patient's date of birth gives at `as_of`."""
+    entry = setting.record.patient
+    use = setting.use(entry)
+    if entry.resource.get("deceasedBoolean") is True or "deceasedDateTime" in entry.resource:
+        setting.remarks.warn("deceased", entry.path, "the record says that the patient has died")
+    for reader in setting.tables.readers.age:
+        definition = setting.definition(*fact_key(reader.fact))
+        if definition is None or "birthDate" not in entry.resource:
+            continue
+        source = entry.source("birthDate", mapping=reader.id, date=str(entry.resource["birthDate"])[:10])
+        today = Moment(DateSpan(setting.as_of, setting.as_of), resource=entry.key)
+        born = span_of(entry.resource["birthDate"])
+        if use is not Use.YES:
+            setting.state(definition, (), UNREAD[use], today, [entry.source("birthDate", role=Role.ABSENCE)])
+        elif born is None or born.first > setting.as_of:
+            said = shown(entry.resource["birthDate"])
+            setting.remarks.warn(
+                "unreadable-date", entry.at("birthDate"), f"`{said}` is no date of birth of a living patient"
+            )
+            state = Absent(AbsenceReason.UNREADABLE_VALUE, f"date of birth {said}")
+            setting.state(definition, (), state, today, [entry.source("birthDate", role=Role.ABSENCE)])
+        else:
+            age = age_at(born, setting.as_of)
+            unit = "1" if isinstance(definition.type, NumberType) else "a"
+            setting.state(definition, (), measured(age, unit, definition), today, [source], note=f"on {setting.as_of}")
+
+
+def age_at(born: DateSpan, day: dt.date) -> Interval:
+    """Whole years from birth to a day, for every day on which the birth may have been.
+
+    >>> str(age_at(DateSpan.parse("1957-04"), dt.date(2026, 4, 10)))
+    '68 to 69'
+    """
+    return Interval(Fraction(_years(born.last, day)), Fraction(_years(born.first, day)))
+
+
+def _years(born: dt.date, day: dt.date) -> int:
+    return max(0, day.year - born.year - ((day.month, day.day) < (born.month, born.day)))

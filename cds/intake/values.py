@@ -1,0 +1,342 @@
+"""One element with a value to a value of a fact, on the fact's grid and in its unit; or the reason why not.
+
+Nothing is coerced: a text that looks like a number, a number without unit, an unknown code are unread, and say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from cds.case import AbsenceReason, Absent, Known
+from cds.errors import UnitError
+from cds.intake.coding import Concept, coding, concept
+from cds.intake.document import Json, number, string
+from cds.intake.moments import span_of
+from cds.intake.remarks import shown
+from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType
+from cds.quantities import Interval, convert, parse_unit
+from cds.ruleset.mapping import ABSENT, Coded, MappingTables
+from cds.vocabulary import FactDefinition
+
+UCUM: Final = "http://unitsofmeasure.org"
+_UCUM_SPELLINGS: Final = frozenset({UCUM, "https://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
+_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PURE: Final = re.compile(r"1|(\{[^{}]*\})+")
+_INTEGER_TEXT: Final = re.compile(r"[+-]?\d{1,15}")
+
+
+def kebab(name: str) -> str:
+    """A fact's name as its code in a bundle.
+
+    >>> kebab("carotidEncasement"), kebab("t4bFeature"), kebab("initialStageIV")
+    ('carotid-encasement', 't4b-feature', 'initial-stage-iv')
+    """
+    return _WORD.sub("-", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What an element says of a fact: states (several where its codings contradict each other), the element's name, and
+    where it could not be read, the issue's code and text.
+    """
+
+    states: tuple[Known | Absent, ...]
+    element: str
+    problem: tuple[str, str] | None = None
+
+
+class _Unread(Exception):
+    """Why an element has no value: the reason of the absence, an issue's code, and its text."""
+
+    def __init__(self, reason: AbsenceReason, code: str, details: str) -> None:
+        super().__init__(details)
+        self.reason, self.code, self.details = reason, code, details
+
+
+UNRECORDED: Final = "never-recorded"
+"""The local reason of absence that says: nobody recorded it, and nothing else in the record stands for it."""
+
+VALUE_ELEMENTS: Final = (
+    "valueQuantity",
+    "valueRange",
+    "valueBoolean",
+    "valueInteger",
+    "valueDecimal",
+    "valueCodeableConcept",
+    "valueCoding",
+    "valueDateTime",
+    "valueDate",
+    "valueString",
+    "valuePeriod",
+    "valueRatio",
+    "valueSampledData",
+    "valueTime",
+    "valueReference",
+    "valueAttachment",
+    "valueUri",
+)
+
+
+def read_value(
+    node: Json, definition: FactDefinition, tables: MappingTables, *, map_name: str | None = None, answer: bool = False
+) -> Read | None:
+    """Read `value[x]` or `dataAbsentReason` of an Observation, a component or (`answer`) a form's answer.
+
+    `None` where there is neither. `map_name` names the code map for coded values of a published system.
+    """
+    present = [element for element in VALUE_ELEMENTS if element in node]
+    reason_given = concept(node.get("dataAbsentReason"), tables)
+    if UNRECORDED in reason_given.local(f"{tables.local.value_prefix}absence") and not present:
+        return Read((Absent(AbsenceReason.NEVER_RECORDED),), "dataAbsentReason")
+    absent = reason_given.absence()
+    if "dataAbsentReason" in node and not present:
+        reason, note = absent or (AbsenceReason.INDETERMINATE, "")
+        return Read((Absent(reason, note if note != reason.value else ""),), "dataAbsentReason")
+    if not present:
+        return None
+    element = present[0]
+    if len(present) > 1 or "dataAbsentReason" in node:
+        other = present[1] if len(present) > 1 else "dataAbsentReason"
+        return _unread(
+            element,
+            AbsenceReason.UNREADABLE_VALUE,
+            "contradictory-value",
+            f"`{element}` and `{other}` exclude each other; send one",
+        )
+    try:
+        states = _states(node, element, definition, tables, map_name, answer)
+    except _Unread as problem:
+        return _unread(element, problem.reason, problem.code, problem.details)
+    return Read(states, element)
+
+
+def _unread(element: str, reason: AbsenceReason, code: str, details: str) -> Read:
+    return Read((Absent(reason, details),), element, (code, details))
+
+
+def _states(
+    node: Json, element: str, definition: FactDefinition, tables: MappingTables, map_name: str | None, answer: bool
+) -> tuple[Known | Absent, ...]:
+    kind, raw = definition.type, node[element]
+    said = _concept(raw, element, answer, tables)
+    if said is not None:
+        why = said.absence()
+        if why is not None:
+            return (Absent(*why),)
+    codes = tables.code_map(map_name) if map_name else {}
+    if isinstance(kind, BooleanType):
+        if element == "valueBoolean" and isinstance(raw, bool):
+            return (Known(raw),)
+        if said is not None:
+            return _coded(said, definition, tables, {**tables.code_map("yes-no"), **codes})
+    elif isinstance(kind, CodeType):
+        if said is not None:
+            return _coded(said, definition, tables, codes)
+    elif isinstance(kind, DateType):
+        if element in ("valueDateTime", "valueDate"):
+            span = span_of(raw)
+            if span is not None:
+                return (Known(span),)
+    elif isinstance(kind, NumberType | QuantityType):
+        if said is not None and (codes or definition.absences):
+            return _coded(said, definition, tables, codes)
+        interval = _interval(raw, element, kind, tables)
+        if interval is not None:
+            return (plausible(interval, definition),)
+    accepted = {
+        BooleanType: "valueBoolean",
+        CodeType: "valueCodeableConcept",
+        DateType: "valueDateTime",
+        NumberType: "valueInteger or valueQuantity",
+        QuantityType: "valueQuantity or valueRange",
+    }[type(kind)]
+    raise _Unread(
+        AbsenceReason.UNREADABLE_VALUE,
+        "unreadable-value",
+        f"`{element}` does not hold a {kind} of `{definition.path}`; send {accepted}",
+    )
+
+
+def _concept(raw: object, element: str, answer: bool, tables: MappingTables) -> Concept | None:
+    if element == "valueCodeableConcept":
+        return concept(raw, tables)
+    if element == "valueCoding":
+        return coding(raw, tables)
+    if element == "valueString" and answer and isinstance(raw, str):
+        return Concept((), ((None, raw.strip()),), None, True)
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------- codes
+
+
+def _coded(
+    said: Concept, definition: FactDefinition, tables: MappingTables, codes: Mapping[Coded, str]
+) -> tuple[Known | Absent, ...]:
+    """The values that a concept's codes mean; several where they contradict each other."""
+    system = f"{tables.local.value_prefix}{kebab(definition.name)}"
+    words = [code for its, code in said.raw if its in (system, None)] + list(said.mapped(codes))
+    states: dict[Known | Absent, None] = {}
+    for word in words:
+        state = _word(word, definition)
+        if state is not None:
+            states.setdefault(state)
+    if states:
+        return tuple(states)
+    given = f"`{shown(', '.join(code for _, code in said.raw))}`" if said.raw else f"the text `{shown(said.text)}`"
+    accepted = [*definition.type.values] if isinstance(definition.type, CodeType) else []
+    accepted += list(definition.absences)
+    raise _Unread(
+        AbsenceReason.UNREADABLE_CODE,
+        "unreadable-code",
+        f"{given} is no code of `{definition.path}` known here; accepted are {', '.join(accepted)} of {system}",
+    )
+
+
+def _word(word: str, definition: FactDefinition) -> Known | Absent | None:
+    """A code of the vocabulary, hyphens and underscores alike; for a number or a yes/no, as a code map writes it."""
+    if word.startswith(ABSENT):
+        return Absent(AbsenceReason(word.removeprefix(ABSENT)))
+    alike = {_plain(code): code for code in definition.absences}
+    if _plain(word) in alike:
+        return Absent(AbsenceReason(definition.absences[alike[_plain(word)]]))
+    kind = definition.type
+    if isinstance(kind, CodeType):
+        values = {_plain(code): code for code in kind.values}
+        return Known(values[_plain(word)]) if _plain(word) in values else None
+    if isinstance(kind, BooleanType):
+        return {"true": Known(True), "false": Known(False)}.get(word)
+    if isinstance(kind, NumberType) and _INTEGER_TEXT.fullmatch(word):
+        return plausible(Interval.point(Fraction(int(word))), definition)
+    return None
+
+
+def _plain(code: str) -> str:
+    return code.replace("_", "-").lower()
+
+
+# ----------------------------------------------------------------------------------------------------------- numbers
+
+
+def _interval(raw: object, element: str, kind: NumberType | QuantityType, tables: MappingTables) -> Interval | None:
+    if element == "valueQuantity" and isinstance(raw, Mapping):
+        return _quantity(raw, kind, tables)
+    if element == "valueRange" and isinstance(raw, Mapping):
+        return _range(raw, kind, tables)
+    if element in ("valueInteger", "valueDecimal") and isinstance(kind, NumberType):
+        value = number(raw)
+        if value is not None and (element == "valueDecimal" or isinstance(raw, int)):
+            return Interval.point(Fraction(value)).on_grid(kind.decimals)
+    return None
+
+
+def _quantity(raw: Json, kind: NumberType | QuantityType, tables: MappingTables) -> Interval:
+    value = _amount(raw, kind, tables)
+    comparator = raw.get("comparator")
+    if comparator is None:
+        return Interval.point(value).on_grid(kind.decimals)
+    match comparator.strip() if isinstance(comparator, str) else comparator:
+        case "<":
+            return Interval.below(value, open_end=True).on_grid(kind.decimals)
+        case "<=":
+            return Interval.below(value, open_end=False).on_grid(kind.decimals)
+        case ">":
+            return Interval.above(value, open_end=True).on_grid(kind.decimals)
+        case ">=":
+            return Interval.above(value, open_end=False).on_grid(kind.decimals)
+        case other:
+            raise _Unread(
+                AbsenceReason.UNREADABLE_VALUE,
+                "unreadable-value",
+                f"`{shown(other)}` is no comparator; accepted are <, <=, >= and >",
+            )
+
+
+def _range(raw: Json, kind: NumberType | QuantityType, tables: MappingTables) -> Interval:
+    ends = [_amount(raw[e], kind, tables) if isinstance(raw.get(e), Mapping) else None for e in ("low", "high")]  # type: ignore[arg-type]
+    low, high = ends
+    if (low is None and high is None) or (low is not None and high is not None and low > high):
+        raise _Unread(
+            AbsenceReason.UNREADABLE_VALUE, "unreadable-value", "the range holds no number; send `low` and `high`"
+        )
+    return Interval(low, high, low is None, high is None).on_grid(kind.decimals)
+
+
+def _amount(raw: Json, kind: NumberType | QuantityType, tables: MappingTables) -> Fraction:
+    value = number(raw.get("value"))
+    if value is None:
+        given = raw.get("value")
+        said = "is missing" if given is None else f"`{shown(given)}` is no JSON number"
+        raise _Unread(AbsenceReason.UNREADABLE_VALUE, "unreadable-value", f"the quantity's value {said}; send a number")
+    unit = _unit(raw, tables, pure=isinstance(kind, NumberType))
+    if isinstance(kind, NumberType):
+        # A per cent is no pure number here: 110 % of a Quick test is no INR of 1.1.
+        if not _PURE.fullmatch(unit):
+            raise _unit_problem(unit, "`1` or an annotation such as `{INR}`")
+        return Fraction(value)
+    try:
+        return convert(Fraction(value), unit, kind.unit)
+    except UnitError as error:
+        raise _unit_problem(unit, f"a UCUM unit comparable with `{kind.unit}`") from error
+
+
+def _unit_problem(unit: str, accepted: str) -> _Unread:
+    return _Unread(
+        AbsenceReason.UNREADABLE_UNIT,
+        "unreadable-unit",
+        f"the unit `{shown(unit)}` cannot be read here; send {accepted}",
+    )
+
+
+def _unit(raw: Json, tables: MappingTables, *, pure: bool) -> str:
+    """The UCUM code: of system and code, else by the alias table. A missing unit is a unit for a pure number only."""
+    system, code, unit = string(raw, "system"), string(raw, "code"), string(raw, "unit")
+    if system is not None and system.rstrip("/") in _UCUM_SPELLINGS and code:
+        alias = tables.units.get(code)
+        return alias if alias is not None and not _is_ucum(code) else code
+    for given in (code, unit):
+        if given and given in tables.units:
+            return tables.units[given]
+    if not code and not unit:
+        if pure:
+            return "1"
+        raise _Unread(AbsenceReason.UNREADABLE_UNIT, "unreadable-unit", "the quantity has no unit; send its UCUM code")
+    raise _unit_problem(code or unit or "", f"its UCUM code with the system {UCUM}")
+
+
+def _is_ucum(code: str) -> bool:
+    try:
+        parse_unit(code)
+    except UnitError:
+        return False
+    return True
+
+
+def plausible(interval: Interval, definition: FactDefinition) -> Known | Absent:
+    """The value, or its absence where it lies outside what is possible (a slip of unit or digit)."""
+    bounds = definition.plausible
+    if bounds is None or interval.intersection(bounds) is not None:
+        return Known(interval)
+    raise _Unread(
+        AbsenceReason.IMPLAUSIBLE,
+        "implausible-value",
+        f"`{interval}` is outside what is possible for `{definition.path}` ({bounds}); check value and unit",
+    )
+
+
+def measured(value: Interval, unit: str, definition: FactDefinition) -> Known | Absent:
+    """A number that intake worked out itself (an age, a time since), in the fact's unit and on its grid."""
+    kind = definition.type
+    assert isinstance(kind, NumberType | QuantityType), "the mapping tables were checked to name a number"
+    if isinstance(kind, QuantityType):
+        low = None if value.low is None else convert(value.low, unit, kind.unit)
+        high = None if value.high is None else convert(value.high, unit, kind.unit)
+        value = Interval(low, high, value.low_open, value.high_open)
+    try:
+        return plausible(value.on_grid(kind.decimals), definition)
+    except _Unread as problem:
+        return Absent(problem.reason, problem.details)
