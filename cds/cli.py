@@ -1,0 +1,240 @@
+"""The command line: what may be written, and what every outcome means to the caller.
+
+Results go to standard output, everything else to standard error. Exit status 0: done; 1: something was found that
+somebody has to look at; 2: the input could not be used, or there is no advice. Commands are imported when they run, so
+that `cds --version` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import argparse
+
+DONE, FOUND, UNUSABLE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 or 2. No error of the input ends in a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        from cds import __version__
+
+        sys.stdout.write(f"cds {__version__}\n")
+        return DONE
+    from cds.commands.streams import write_utf_8
+
+    write_utf_8(sys.stdout, sys.stderr)
+    try:
+        return _run(words)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else UNUSABLE if stop.code else DONE
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as defect:  # noqa: BLE001 - Python's own status 1 would read as a finding
+        return _defect(defect)
+    except KeyboardInterrupt:
+        sys.stderr.write("cds: interrupted; no result is complete\n")
+        return UNUSABLE
+
+
+def _run(words: list[str]) -> int:
+    from cds.errors import CdsError
+
+    arguments = _parser().parse_args(words)
+    try:
+        status = _call(arguments)
+        sys.stdout.flush()
+        return status
+    except CdsError as error:
+        from cds.commands.problems import told
+
+        sys.stderr.write(told(error, f"cds {arguments.command}"))
+        return UNUSABLE
+
+
+def _call(arguments: argparse.Namespace) -> int:
+    import importlib
+
+    module, _, function = arguments.run.partition(":")
+    status = getattr(importlib.import_module(module), function)(arguments)
+    if not isinstance(status, int):
+        raise TypeError(f"`{arguments.run}` returned `{status!r}`, which is no exit status")
+    return status
+
+
+def _reader_left() -> int:
+    """Nobody reads the output any more (`cds … | head`): stop without a message about our own closing of the stream."""
+    import os
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return UNUSABLE
+
+
+def _defect(defect: Exception) -> int:
+    """A defect of this program: said without the words of the exception, which may come from a record."""
+    import os
+
+    if os.environ.get("CDS_TRACEBACK"):
+        raise defect
+    trace = defect.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
+    sys.stderr.write(f"cds: a defect of this program, {type(defect).__name__} at {place}; there is no result; ")
+    sys.stderr.write("set CDS_TRACEBACK=1 to see more (it may show text of the record), and report it\n")
+    return UNUSABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    from cds import __version__
+
+    class Parser(argparse.ArgumentParser):
+        """Says what is wrong in one line, and where the help is."""
+
+        def error(self, message: str) -> NoReturn:
+            from cds.explanation.layout import printable
+
+            self.exit(UNUSABLE, f"{self.prog}: {printable(message)}; see `{self.prog} --help`\n")
+
+    parser = Parser(
+        prog="cds",
+        description="Options for a recurrent head and neck cancer, with every reason: never a directive.",
+        epilog="example: cds evaluate patient.json --as-of 2026-11-22",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cds {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, run: str, says: str, example: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=says,
+            description=f"{says[:1].upper()}{says[1:]}.",
+            epilog=f"example: {example}",
+            allow_abbrev=False,
+        )
+        added.set_defaults(run=f"cds.commands.{run}")
+        return added
+
+    evaluate = command("evaluate", "evaluate:run", "print the recommendation for a bundle",
+                       "cds evaluate patient.json --as-of 2026-11-22 --format text")  # fmt: skip
+    _bundles(evaluate)
+    _case(evaluate)
+    _phase(evaluate)
+    _text(evaluate, "text", "json", "md")
+    evaluate.add_argument("--unfold", action="store_true", help="write out every criterion, fact and reference")
+
+    facts = command("facts", "facts:run", "print the facts that a bundle holds, each with its element of the record",
+                    "cds facts patient.json --as-of 2026-11-22")  # fmt: skip
+    _bundles(facts)
+    _case(facts)
+    _text(facts, "text", "json", "md")
+    facts.add_argument("--unfold", action="store_true", help="write out the facts that were never recorded, too")
+
+    explain = command("explain", "explain:run", "print every criterion with its condition, truth, facts and thresholds",
+                      "cds explain patient.json --as-of 2026-11-22 --rule SS-2 --tree")  # fmt: skip
+    _bundles(explain)
+    _case(explain)
+    _phase(explain)
+    _text(explain)
+    explain.add_argument("--rule", metavar="ID", help="this criterion only")
+    explain.add_argument(
+        "--tree", action="store_true", help="print how each truth follows from the facts, step by step"
+    )
+
+    check = command("check", "check:run", "check a rule set: form, names, types, units, references",
+                    "cds check rules/recurrent-head-and-neck")  # fmt: skip
+    _rule_folder(check)
+
+    test = command("test", "test:run", "run the worked cases of a rule set and print what came out otherwise",
+                   "cds test rules/recurrent-head-and-neck")  # fmt: skip
+    _rule_folder(test)
+
+    serve = command("serve", "serve:run", "serve evaluation over HTTP, and a page for people",
+                    "cds serve --host 127.0.0.1 --port 8000")  # fmt: skip
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine only)")
+    serve.add_argument(
+        "--port", type=_port, default=8000, help="the port to listen on; 0 takes a free one (default: 8000)"
+    )
+    serve.add_argument("--examples", metavar="FOLDER", help="the folder of example patients (default: fhir_examples)")
+    _rules(serve)
+
+    bundle = command("case-to-bundle", "bundles:run", "print the smallest FHIR bundle that reads as a case",
+                     "cds case-to-bundle rules/recurrent-head-and-neck/cases/no-safe-path.yaml")  # fmt: skip
+    bundle.add_argument("case", metavar="CASE", help="a worked case (YAML), or - for standard input")
+    _rules(bundle)
+
+    export = command("export", "export:run", "print a description of this system for other programs",
+                     "cds export schema")  # fmt: skip
+    export.add_argument("what", choices=["schema"], help="schema: the JSON schema of what `cds evaluate` prints")
+    return parser
+
+
+def _bundles(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundles", metavar="BUNDLE", nargs="+", help="a FHIR R4 bundle (JSON), or - for standard input")
+
+
+def _case(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--as-of", metavar="DATE", type=_day, help="the day of the answer, YYYY-MM-DD (default: today)")
+    parser.add_argument("--lesion", metavar="ID", help="this target lesion only")
+    _rules(parser)
+
+
+def _phase(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--phase", metavar="PHASE", default="decision",
+                        help="decision (default), planning or follow-up")  # fmt: skip
+
+
+def _rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rules", metavar="FOLDER", help="another rule set than the one that ships with this package")
+    parser.add_argument("--overlay", metavar="FILE", help="an institution's own thresholds (YAML)")
+
+
+def _rule_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("rules", metavar="RULES", nargs="?", help="the folder of a rule set (default: the one shipped)")
+    parser.add_argument("--overlay", metavar="FILE", help="an institution's own thresholds (YAML)")
+
+
+def _text(parser: argparse.ArgumentParser, *formats: str) -> None:
+    if formats:
+        parser.add_argument("--format", choices=formats, default="text", help=f"{', '.join(formats)} (default: text)")
+    parser.add_argument("--width", type=_width, help="columns of text (default: the terminal's, at most 100; else 80)")
+
+
+def _day(text: str) -> object:
+    import argparse
+
+    from cds.commands.streams import day
+
+    try:
+        return day(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _number(text: str, low: int, high: int, what: str) -> int:
+    import argparse
+
+    if text.isascii() and text.isdigit() and low <= int(text[:6]) <= high:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"`{text}` is no {what}; give a number from {low} to {high}")
+
+
+def _port(text: str) -> int:
+    return _number(text, 0, 65535, "port")
+
+
+def _width(text: str) -> int:
+    return _number(text, 40, 400, "width")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

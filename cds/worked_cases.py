@@ -1,0 +1,256 @@
+"""Worked cases: patients made up to show what a rule set says, with what is expected of the answer.
+
+They live beside the rules (`cases/*.yaml`) and are run by `cds test`. A case expects as much as its author wrote: the
+scope, verdicts with what is possible, the truth of single criteria, what would settle a verdict, orders, protection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cds.case.reading import CaseFileError, case_from_mapping
+from cds.errors import CdsError, Finding, Issue, NoAdvice, Position
+from cds.recommendation import recommend
+from cds.recommendation.model import LesionPart, OptionPart, ReasonPart, Recommendation, ThermoprotectionPart
+from cds.ruleset import RuleSet
+from cds.ruleset.documents import Document, KeyPath, read_document
+from cds.ruleset.model import PHASES, Phase
+
+Evaluate = Callable[..., Recommendation]
+
+_EXPECTED = ("scope", "options", "order", "thermoprotection", "obligations")
+_OF_OPTION = ("verdict", "possible", "standing", "declined", "reasons", "settling")
+_OF_ORDER = ("possible", "withheld")
+_OF_STRUCTURE = ("verdict", "measures", "monitoring", "covered_by_plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One worked case that was run: its name, its file, and what came out otherwise than expected."""
+
+    name: str
+    file: str
+    failures: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything came out as expected."""
+        return not self.failures
+
+
+def case_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a rule set's worked cases, in the order of their names."""
+    return tuple(sorted((folder / "cases").glob("*.yaml")))
+
+
+def run_file(file: Path, rules: RuleSet, *, evaluate: Evaluate = recommend) -> Outcome:
+    """Run the case of one file. What cannot be read, or gets no advice, is a failure of the case like any other."""
+    name = f"{file.parent.parent.name}/{file.parent.name}/{file.name}"
+    try:
+        document = read_document(file, name)
+    except (OSError, UnicodeDecodeError) as error:
+        return Outcome(
+            file.stem, name, (Finding("unreadable-file", Position(name, 1, 1), f"it cannot be read: {error}"),)
+        )
+    if document.findings or not isinstance(document.data, Mapping):
+        shape = Finding(
+            "file-shape", Position(name, 1, 1), "a worked case is one mapping; write `name: …` and its facts"
+        )
+        return Outcome(file.stem, name, document.findings or (shape,))
+    return _Run(document, rules, evaluate).outcome(str(document.data.get("name", file.stem)), name)
+
+
+class _Run:
+    """One case being run. Lives as long as the call."""
+
+    def __init__(self, document: Document, rules: RuleSet, evaluate: Evaluate) -> None:
+        self.document = document
+        self.rules = rules
+        self.evaluate = evaluate
+        self.failures: list[Finding] = []
+
+    def outcome(self, name: str, file: str) -> Outcome:
+        answer = self._answer()
+        if answer is not None:
+            self._check(answer)
+        return Outcome(name, file, tuple(self.failures))
+
+    def _answer(self) -> Recommendation | None:
+        data = self.document.data
+        phase = data.get("phase", "decision")
+        if phase not in PHASES:
+            self._fail("unknown-phase", ("phase",), f"`{phase}` is not a phase; accepted are {', '.join(PHASES)}")
+            return None
+        try:
+            case = case_from_mapping(self.rules.vocabulary, data)
+            return self.evaluate(case, self.rules, phase=cast(Phase, phase))
+        except CaseFileError as error:
+            for issue in error.issues:
+                self._fail(issue.code, _path(issue), f"{issue.expression}: {issue.details}")
+        except NoAdvice as error:
+            self._fail(error.code, (), f"no advice: {error}")
+        except CdsError as error:
+            self._fail(error.code, (), str(error))
+        return None
+
+    # ------------------------------------------------------------------------------------------------ expectations
+
+    def _check(self, answer: Recommendation) -> None:
+        expect = self._mapping(("expect",), _EXPECTED)
+        if not expect:
+            self._fail("nothing-expected", ("expect",), "the case expects nothing; write what the answer should say")
+        if "scope" in expect:
+            self._same(("expect", "scope"), answer.scope.truth, _word(expect["scope"]), "the scope")
+        for section, check in (
+            ("options", self._options), ("order", self._order),
+            ("thermoprotection", self._protection), ("obligations", self._obligations),
+        ):  # fmt: skip
+            for lesion_id in self._mapping(("expect", section)):
+                path: KeyPath = ("expect", section, lesion_id)
+                lesion = next((lesion for lesion in answer.lesions if lesion.id == lesion_id), None)
+                if lesion is None:
+                    known = ", ".join(lesion.id for lesion in answer.lesions) or "none"
+                    self._fail("unknown-lesion", path, f"the answer has no lesion `{lesion_id}`; it has {known}")
+                else:
+                    check(lesion, path)
+
+    def _options(self, lesion: LesionPart, path: KeyPath) -> None:
+        for name in self._mapping(path):
+            option = next((option for option in lesion.options if option.option == name), None)
+            if option is None:
+                self._fail("unknown-option", (*path, name), f"the answer has no option `{name}`")
+            else:
+                self._option(option, lesion.id, (*path, name))
+
+    def _option(self, option: OptionPart, lesion: str, path: KeyPath) -> None:
+        expected = self._mapping(path, _OF_OPTION)
+        what = option.option
+        for key, actual in (("verdict", option.verdict), ("standing", option.standing), ("declined", option.declined)):
+            if key in expected:
+                self._same((*path, key), actual, _word(expected[key]), f"{what}: {key}")
+        if "possible" in expected:
+            self._same_set((*path, "possible"), option.possible, expected["possible"], f"{what}: possible verdicts")
+        if "settling" in expected:
+            found = {fact.name for fact in option.settling_facts}
+            for fact in _listed(expected["settling"]):
+                if fact not in found:
+                    named = ", ".join(sorted(found)) or "nothing"
+                    self._fail(
+                        "unexpected", (*path, "settling"), f"{what}: `{fact}` should settle the verdict; {named} does"
+                    )
+        for key, truth in self._mapping((*path, "reasons")).items():
+            self._reason(option.reasons, key, _word(truth), lesion, (*path, "reasons", key))
+
+    def _reason(self, reasons: Iterable[ReasonPart], key: str, truth: object, lesion: str, path: KeyPath) -> None:
+        """`SS-2`, or with the structure or the other lesion that it is about: `TP-1 vagus-nerve/left`, `SS-15 T2`."""
+        rule, _, about = str(key).partition(" ")
+        of_rule = [reason for reason in reasons if reason.rule == rule]
+        wanted = {about, f"{lesion}/{about}", f"{lesion}+{about}"}
+        found = [reason for reason in of_rule if not about or reason.subject in wanted]
+        if not found:
+            where = ", ".join(reason.subject for reason in of_rule)
+            told = (
+                f"`{rule}` was considered, about {where} only" if of_rule else f"no criterion `{rule}` was considered"
+            )
+            self._fail("unexpected", path, told)
+        elif not about and len({reason.truth for reason in found}) > 1:
+            told = "; ".join(f"{reason.subject} {reason.truth}" for reason in found)
+            self._fail(
+                "ambiguous", path, f"`{rule}` has more than one truth ({told}); say which: `{rule} {found[0].subject}`"
+            )
+        else:
+            self._same(path, found[0].truth, truth, f"`{key}`")
+
+    def _order(self, lesion: LesionPart, path: KeyPath) -> None:
+        expected = self._mapping(path, _OF_ORDER)
+        if "possible" in expected:
+            found = [[list(group) for group in entry.groups] for entry in lesion.order.possible]
+            self._same((*path, "possible"), sorted(found), sorted(expected["possible"]), "the possible orders")
+        if "withheld" in expected:
+            found_rules = [reason.rule for reason in lesion.order.withheld]
+            self._same_set((*path, "withheld"), found_rules, expected["withheld"], "what the order waits for")
+
+    def _protection(self, lesion: LesionPart, path: KeyPath) -> None:
+        parts = {f"{part.structure}/{part.side or 'none'}": part for part in lesion.thermoprotection}
+        for key in self._mapping(path):
+            if key not in parts:
+                self._fail(
+                    "unexpected", (*path, key), f"the answer has no structure `{key}`; it has {', '.join(parts)}"
+                )
+            else:
+                self._structure(parts[key], (*path, key))
+
+    def _structure(self, part: ThermoprotectionPart, path: KeyPath) -> None:
+        expected = self._mapping(path, _OF_STRUCTURE)
+        for key, actual in (("verdict", part.verdict), ("covered_by_plan", part.covered_by_plan)):
+            if key in expected:
+                self._same((*path, key), actual, _word(expected[key]), key.replace("_", " "))
+        standing = {measure.measure: measure.status for measure in part.measures}
+        for measure, status in self._mapping((*path, "measures")).items():
+            self._same((*path, "measures", measure), standing.get(measure, "not listed"), status, f"`{measure}`")
+        if "monitoring" in expected:
+            self._same_set(
+                (*path, "monitoring"), [each.rule for each in part.advice], expected["monitoring"], "monitoring"
+            )
+
+    def _obligations(self, lesion: LesionPart, path: KeyPath) -> None:
+        for rule, due in self._mapping(path).items():
+            found = [each.due for each in lesion.obligations if each.rule == rule]
+            self._same((*path, rule), " ".join(dict.fromkeys(found)) or "not considered", _word(due), f"`{rule}` due")
+
+    # --------------------------------------------------------------------------------------------------- comparing
+
+    def _mapping(self, path: KeyPath, accepted: Iterable[str] = ()) -> Mapping[str, Any]:
+        """The mapping at `path`, empty where there is none; a word that nobody would look at is a failure."""
+        node: Any = self.document.data
+        for key in path:
+            node = node.get(key, {}) if isinstance(node, Mapping) else {}
+        if not isinstance(node, Mapping):
+            self._fail("file-shape", path, f"`{path[-1]}` is a mapping here")
+            return {}
+        known = list(accepted)
+        for key in node:
+            if known and key not in known:
+                self._fail(
+                    "file-shape",
+                    (*path, key),
+                    f"`{key}` is nothing that a case can expect; accepted are {', '.join(known)}",
+                )
+        return node
+
+    def _same(self, path: KeyPath, actual: object, expected: object, what: str) -> None:
+        if actual != expected:
+            self._fail("unexpected", path, f"{what} is {_shown(actual)}; expected was {_shown(expected)}")
+
+    def _same_set(self, path: KeyPath, actual: Iterable[str], expected: object, what: str) -> None:
+        self._same(path, sorted(actual), sorted(_listed(expected)), what)
+
+    def _fail(self, code: str, path: KeyPath, message: str) -> None:
+        self.failures.append(Finding(code, self.document.position(path), message))
+
+
+def _word(value: object) -> object:
+    """A truth as the answer writes it; anything else as it is."""
+    return {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _listed(value: object) -> Iterator[str]:
+    yield from (str(each) for each in value) if isinstance(value, (list, tuple)) else (str(value),)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(_shown(each) for each in value) or "nothing"
+    return f"`{value}`"
+
+
+def _path(issue: Issue) -> KeyPath:
+    """The key path of an issue of a case file, as far as it can be read back from its words."""
+    parts: list[str | int] = []
+    for part in issue.expression.replace("]", "").replace("[", ".").split("."):
+        if part:
+            parts.append(int(part) if part.isdigit() else part)
+    return tuple(parts)
