@@ -1,0 +1,49 @@
+"""A service in this process, and bundles to send to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from cds.service import Settings, create_app
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def rules(repository: Path) -> Path:
+    """The rule set of this repository, whether or not the package is installed."""
+    return repository / "rules" / "recurrent-head-and-neck"
+
+
+@pytest.fixture(scope="session")
+def client(rules: Path, repository: Path) -> Iterator[TestClient]:
+    """A client of a service with the shipped rules, the examples and a small cap on bodies."""
+    settings = Settings(rules=rules, examples=repository / "fhir_examples", largest_body=300_000)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def patient() -> Json:
+    """A bundle with a patient and no tumour."""
+    resource = {"resourceType": "Patient", "id": "p", "birthDate": "1957-04"}
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
+
+
+@pytest.fixture(scope="session")
+def post(client: TestClient) -> Callable[..., httpx2.Response]:
+    """Posts a body to /evaluate, as FHIR JSON unless told otherwise."""
+
+    def send(body: bytes | Json, query: str = "?as_of=2026-11-22", **headers: str) -> httpx2.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"content-type": "application/fhir+json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        return client.post(f"/evaluate{query}", content=content, headers=sent)
+
+    return send
