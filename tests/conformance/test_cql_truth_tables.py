@@ -1,6 +1,7 @@
 """The three-valued tables of HL7 CQL 1.5, written out again cell by cell, against every place that computes them.
 
-Source: Clinical Quality Language 1.5, Appendix B, "Logical Operators" (And, Implies, Not, Or, Xor). `None` is CQL's null.
+Source: Clinical Quality Language 1.5, Appendix B, "Logical Operators" (And, Implies, Not, Or, Xor).
+`None` is CQL's null.
 """
 
 from __future__ import annotations
@@ -31,9 +32,7 @@ BINARY = [
 ]
 OPERATORS = ("and", "or", "xor", "implies")
 CELLS = [
-    (operator, left, right, row[index])
-    for left, right, *row in BINARY
-    for index, operator in enumerate(OPERATORS)
+    (operator, left, right, row[index]) for left, right, *row in BINARY for index, operator in enumerate(OPERATORS)
 ]
 NEGATIONS = [(True, False), (False, True), (None, None)]
 NAMES = NameTable({"patient": {"a": BooleanType(), "b": BooleanType()}}, {})
@@ -75,8 +74,15 @@ def test_negation_is_as_the_standard_says(value: bool | None, expected: bool | N
 @pytest.mark.parametrize("value", [True, False, None])
 @pytest.mark.parametrize(
     ("text", "same"),
-    [("patient.a = true", True), ("patient.a != false", True), ("patient.a = false", False), ("patient.a != true", False)],
+    [
+        ("patient.a = true", True),
+        ("patient.a != false", True),
+        ("patient.a = false", False),
+        ("patient.a != true", False),
+    ],
 )
-def test_a_yes_or_no_compared_with_a_literal_stays_unknown_where_it_is(value: bool | None, text: str, same: bool) -> None:
+def test_a_yes_or_no_compared_with_a_literal_stays_unknown_where_it_is(
+    value: bool | None, text: str, same: bool
+) -> None:
     expected = None if value is None else value is same
     assert decided(text, a=value) is WORDS[expected]

@@ -59,7 +59,9 @@ def test_the_limits_are_those_of_the_tables(k: int, n: int, low: float, high: fl
     assert [round(100 * limit, 2) for limit in clopper_pearson(k, n)] == [low, high]
 
 
-@pytest.mark.parametrize(("k", "n", "confidence"), [(-1, 5, 0.95), (6, 5, 0.95), (0, 0, 0.95), (1, 2, 0.0), (1, 2, 1.0)])
+@pytest.mark.parametrize(
+    ("k", "n", "confidence"), [(-1, 5, 0.95), (6, 5, 0.95), (0, 0, 0.95), (1, 2, 0.0), (1, 2, 1.0)]
+)
 def test_what_is_no_proportion_has_no_interval(k: int, n: int, confidence: float) -> None:
     with pytest.raises(ValueError, match="no proportion"):
         clopper_pearson(k, n, confidence)

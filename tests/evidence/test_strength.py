@@ -36,7 +36,9 @@ def test_a_source_allows_what_its_certainty_and_its_tag_allow(certainty: str | N
     assert allowed_strength([source(certainty, tag)]) == expected
 
 
-sources = st.builds(source, st.sampled_from(["high", "moderate", "low", "very-low", None]), st.sampled_from(["V1", "V2", "REF", "U"]))
+sources = st.builds(
+    source, st.sampled_from(["high", "moderate", "low", "very-low", None]), st.sampled_from(["V1", "V2", "REF", "U"])
+)
 strengths = st.sampled_from(get_args(Strength))
 
 
@@ -46,7 +48,9 @@ def test_the_weakest_of_several_decides(several: list[Reference]) -> None:
 
 
 @given(st.lists(sources, max_size=3), sources, strengths)
-def test_one_more_source_never_makes_a_statement_stronger(several: list[Reference], more: Reference, stated: Strength) -> None:
+def test_one_more_source_never_makes_a_statement_stronger(
+    several: list[Reference], more: Reference, stated: Strength
+) -> None:
     if several:
         assert RANK.index(capped(stated, "for", [*several, more])) <= RANK.index(capped(stated, "for", several))
 
@@ -58,8 +62,14 @@ def test_for_and_informs_are_capped_and_never_raised(stated: Strength, several: 
         assert RANK.index(shown) == min(RANK.index(stated), RANK.index(allowed_strength(several)))
 
 
-@given(strengths, st.lists(sources, max_size=3), st.sampled_from([e for e in get_args(Effect) if e not in ("for", "informs")]))
-def test_a_warning_keeps_its_strength_whatever_it_rests_on(stated: Strength, several: list[Reference], effect: Effect) -> None:
+@given(
+    strengths,
+    st.lists(sources, max_size=3),
+    st.sampled_from([e for e in get_args(Effect) if e not in ("for", "informs")]),
+)
+def test_a_warning_keeps_its_strength_whatever_it_rests_on(
+    stated: Strength, several: list[Reference], effect: Effect
+) -> None:
     assert capped(stated, effect, several) == stated
 
 
