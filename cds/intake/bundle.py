@@ -335,7 +335,10 @@ class Record:
 
 
 def read_record(tree: Json, remarks: Remarks) -> Record:
-    """The usable entries of a parsed bundle. Raises `UnusableInput` with every error found by then."""
+    """The usable entries of a parsed bundle; what is wrong with it is in `remarks`.
+
+    Raises `UnusableInput` only where nothing more can be looked at: no Bundle, or no Patient.
+    """
     if tree.get("resourceType") != "Bundle":
         given = tree.get("resourceType")
         said = f"`{shown(given)}`" if isinstance(given, str) else "no resourceType"
@@ -362,7 +365,8 @@ def read_record(tree: Json, remarks: Remarks) -> Record:
             entries.append(entry)
     kept = _current(entries, deleted, kind == "history", remarks)
     patients = _patients(kept, remarks)
-    remarks.stop_if_unusable()
+    if not patients:
+        remarks.stop_if_unusable()
     return Record(tuple(kept), patients[0], tuple(incomplete), frozenset(p.index for p in patients[1:]))
 
 

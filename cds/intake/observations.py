@@ -140,7 +140,7 @@ class Observations:
         setting, reader = self.setting, slot.reader
         if setting.references.whose(entry)[0] is Whose.NO_PATIENT:
             return
-        if reader is not None and self._of_something_else(entry, reader) is not None:
+        if self._of_something_else(entry, slot) is not None:
             return
         where = whereabouts(entry, slot.definition, setting, structure=_implied(reader))
         if not where.certain:
@@ -159,7 +159,7 @@ class Observations:
     def _state(self, entry: Entry, slot: Slot, status: str, use: Use, dated: Dated, *, future: bool) -> None:
         setting = self.setting
         reader = slot.reader
-        blocked = self._of_something_else(entry, reader) if reader is not None else None
+        blocked = self._of_something_else(entry, slot)
         if blocked is not None:
             setting.remarks.exclude(entry.source(blocked, role=Role.EXCLUSION))
             return
@@ -192,8 +192,15 @@ class Observations:
         if not where.subjects or weak:
             setting.leave_out(sources)
 
-    def _of_something_else(self, entry: Entry, reader: ObservationReader) -> str | None:
-        """The element that shows that the value is not of what the code usually speaks of."""
+    def _of_something_else(self, entry: Entry, slot: Slot) -> str | None:
+        """The element that shows that the value is not of what the code usually speaks of.
+
+        What was measured on a specimen was cut out: it is no measure of a lesion or a structure that is still there.
+        """
+        reader = slot.reader
+        if reader is None:
+            measured = slot.definition.kind is FactKind.MEASURE and slot.definition.level is not Level.PATIENT
+            return "specimen" if measured and "specimen" in entry.resource else None
         present = next((element for element in reader.unless if element in entry.resource), None)
         if present is None and reader.unless_method is not None:
             method = concept(entry.resource.get("method"), self.setting.tables)

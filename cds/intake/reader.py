@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Final
 
 from cds.case import (
     AbsenceReason,
@@ -39,6 +40,7 @@ from cds.intake.procedures import read_procedures
 from cds.intake.reconcile import Reading, Subject, reconciled, report_conflicts
 from cds.intake.references import References
 from cds.intake.remarks import Remarks, shown
+from cds.intake.resources import is_valid
 from cds.intake.setting import ANY, Setting, Use
 from cds.quantities import DateSpan
 from cds.ruleset.mapping import MappingTables
@@ -46,6 +48,20 @@ from cds.truth import Truth
 from cds.vocabulary import FactDefinition, Level, Vocabulary
 
 FactKey = tuple[Level, str]
+READ_TYPES: Final = (
+    "BodyStructure",
+    "Condition",
+    "ImagingStudy",
+    "MedicationAdministration",
+    "MedicationRequest",
+    "MedicationStatement",
+    "Observation",
+    "Patient",
+    "Procedure",
+    "QuestionnaireResponse",
+    "ServiceRequest",
+)
+"""The resource types that a mapping can read."""
 
 
 def read_bundle(
@@ -74,6 +90,11 @@ def read_bundle(
     record = read_record(parse_document(source, limits), remarks)
     references = References(record)
     references.check_patients(remarks)
+    if remarks.unusable:  # the sender gets everything at once, also what alone would only be quarantined
+        refused = {issue.expression.partition(".resource")[0] for issue in remarks.issues.values()}
+        for entry in record.of(*READ_TYPES):
+            if entry.path.partition(".resource")[0] not in refused:
+                is_valid(entry, remarks)
     remarks.stop_if_unusable()
     setting = Setting(vocabulary, mapping, as_of, record, references, remarks)
     _find_lesions(setting)

@@ -37,9 +37,14 @@ class Remarks:
             plain = source.role == Role.EXCLUSION.value and not source.mapping
             self.excluded.setdefault(source if plain else replace(source, role=Role.EXCLUSION.value, mapping=""))
 
+    @property
+    def unusable(self) -> bool:
+        """Whether anything found so far makes the bundle unusable."""
+        return any(issue.severity == "error" for issue in self.issues.values())
+
     def stop_if_unusable(self) -> None:
         """Raise `UnusableInput` with every issue, if any is an error."""
-        if any(issue.severity == "error" for issue in self.issues.values()):
+        if self.unusable:
             raise UnusableInput(tuple(self.issues.values()))
 
 

@@ -359,6 +359,15 @@ def test_a_size_of_an_excised_tumour_is_not_the_lesions(read: Reader) -> None:
     assert sized(method=r.concept(r.SCT, "787377000")) == "absent: never-recorded"
 
 
+def test_a_size_in_our_own_code_is_not_the_lesions_either_if_it_was_cut_out(read: Reader) -> None:
+    def sized(**more: Any) -> str:
+        size = r.observation("max-diameter", focus=r.about(), valueQuantity=r.quantity(22, "mm"), **more)
+        return lesion(read, "maxDiameter", r.tumour(), size)
+
+    assert sized() == "22"
+    assert sized(specimen={"reference": "Specimen/s"}) == "absent: never-recorded"
+
+
 def test_an_assessment_that_does_not_speak_of_the_margin_is_not_stretched(read: Reader) -> None:
     def assessed(code: str) -> str:
         said = r.concept("https://example.org/fhir/CodeSystem/hnc-cds-resectability", code)
