@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds.case import NEVER_RECORDED, Case, Facts, Source
+from cds.case import NEVER_RECORDED, Case, Fact, Facts, Source
 from cds.evidence import capped, clopper_pearson, proportion_text
 from cds.language import print_expression
 from cds.reasoning.conditions import Derivation
@@ -46,7 +46,7 @@ from cds.recommendation.words import NOT_KNOWN, fact_part, fact_text, filled, pa
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Evidence, Need, Preference, Rule
 from cds.truth import Truth
-from cds.vocabulary import FactKind, Level
+from cds.vocabulary import FactDefinition, FactKind, Level
 
 
 def build(decision: Decision) -> Recommendation:
@@ -75,6 +75,7 @@ class _Builder:
         self.decision = decision
         self.rules: RuleSet = decision.rules
         self.cited: dict[str, None] = {}
+        self.parts: dict[tuple[str, str], FactPart] = {}
         self.labels = {lesion.id: lesion.label for lesion in decision.case.lesions} | {
             f"{lesion.id}/{structure.key}": structure.label
             for lesion in decision.case.lesions
@@ -154,7 +155,14 @@ class _Builder:
         for name, fact in facts.items():
             definition = self.rules.vocabulary.fact(level, name)
             if definition.kind is not FactKind.GIVEN:
-                yield fact_part(definition.path, subject, fact, definition)
+                yield self._part(subject, fact, definition)
+
+    def _part(self, subject: str, fact: Fact, definition: FactDefinition) -> FactPart:
+        """A fact as the answer carries it, made once: most stand in a dozen reasons."""
+        key = (subject, definition.path)
+        if key not in self.parts:
+            self.parts[key] = fact_part(definition.path, subject, fact, definition)
+        return self.parts[key]
 
     def _read(self, *derivations: Derivation | None) -> tuple[FactPart, ...]:
         """The facts that derivations read, each once; what the structure table itself gives is none of the record."""
@@ -164,7 +172,7 @@ class _Builder:
                 level = Level.LESION if reference.level == "other" else Level(reference.level)
                 definition = self.rules.vocabulary.fact(level, reference.name)
                 if definition.kind is not FactKind.GIVEN:
-                    found.setdefault((subject, definition.path), fact_part(definition.path, subject, fact, definition))
+                    found.setdefault((subject, definition.path), self._part(subject, fact, definition))
         return tuple(found.values())
 
     # ------------------------------------------------------------------------------------------------- lesions
@@ -209,7 +217,7 @@ class _Builder:
         )
 
     def _settling(self, settling: Settling) -> SettlingFact:
-        part = fact_part(settling.definition.path, settling.subject, settling.fact, settling.definition)
+        part = self._part(settling.subject, settling.fact, settling.definition)
         label = settling.definition.label
         structure = settling.definition.level is Level.STRUCTURE
         return SettlingFact(
