@@ -19,7 +19,7 @@ from cds.intake.lesions import BILATERAL, Tumour, lesion_name
 from cds.intake.moments import dated_by
 from cds.intake.reconcile import Subject
 from cds.intake.remarks import shown
-from cds.intake.setting import ANY, FUTURE, Setting, Use
+from cds.intake.setting import ANY, FUTURE, UNREAD, Setting, Use
 from cds.intake.values import Read, read_value
 from cds.vocabulary import FactDefinition, Level
 
@@ -65,6 +65,10 @@ def read_forms(setting: Setting) -> None:
                     entry.at("status"),
                     f"the form `{shown(entry.key)}` is not completed; completed and amended ones are used",
                 )
+                if setting.use(entry) is Use.YES:
+                    _Form(entry, setting, Absent(AbsenceReason.NOT_FINAL, "the form is not completed")).read()
+        elif setting.use(entry) is Use.MODIFIED:
+            _Form(entry, setting, UNREAD[Use.MODIFIED]).read()
         elif setting.use(entry) is not Use.YES:
             if setting.use(entry) is not Use.NOT_THE_PATIENTS:
                 setting.shadow(
@@ -127,10 +131,18 @@ def _standing(entry: Entry, setting: Setting) -> tuple[Source, ...]:
     return (*own, *setting.references.subject_sources(entry))
 
 
-class _Form:
-    """One form being read."""
+_NO_VALUE: Final = Read(
+    (Absent(AbsenceReason.UNREADABLE_VALUE, "the answer holds no value"),),
+    "",
+    ("unreadable-value", "the answer holds no value that can be read; give one, or leave the answer out"),
+)
 
-    def __init__(self, entry: Entry, setting: Setting) -> None:
+
+class _Form:
+    """One form being read; `instead` is what its answers come to where they may not be believed."""
+
+    def __init__(self, entry: Entry, setting: Setting, instead: Absent | None = None) -> None:
+        self.instead = instead
         self.entry = entry
         self.setting = setting
         dated = dated_by(entry, "authored")
@@ -217,31 +229,33 @@ class _Form:
 
     def _item(self, item: Json, path: str, link: str, group: _Group) -> None:
         level, dot, name = link.partition(".")
-        if not dot or level not in ("patient", "lesion", "structure"):
-            return
-        definition = self.setting.definition(Level(level), name)
-        if definition is None:
+        known = dot and level in ("patient", "lesion", "structure")
+        definition = self.setting.definition(Level(level), name) if known else None
+        if definition is None and (known or "answer" in item):
             self.setting.remarks.warn(
                 "unknown-fact",
                 self.entry.at(path),
                 f"`{shown(link)}` is no fact of this rule set; see the list of facts",
             )
+        if definition is None:
             return
         for answer, at in _answers(item, path):
             read = read_value(answer, definition, self.setting.tables, answer=True)
-            if read is not None:
-                self._answer(definition, read, at, path, group)
+            if read is None and set(answer) <= {"item", "id"}:
+                continue  # no answer of its own, only items below it
+            self._answer(definition, read or _NO_VALUE, at, path, group)
 
     def _answer(self, definition: FactDefinition, read: Read, at: str, path: str, group: _Group) -> None:
         setting = self.setting
+        element = f"{at}.{read.element}" if read.element else at
         if read.problem is not None:
             code, details = read.problem
-            setting.remarks.warn(code, self.entry.at(f"{at}.{read.element}"), details)
+            setting.remarks.warn(code, self.entry.at(element), details)
         subjects, certain = self._subjects(definition, group, path)
         known = any(isinstance(state, Known) for state in read.states)
         value = self.entry.source(
-            f"{at}.{read.element}",
-            role=Role.VALUE if known else Role.ABSENCE,
+            element,
+            role=Role.VALUE if known and self.instead is None else Role.ABSENCE,
             date=self.text,
             mapping=f"form:{definition.path}",
         )
@@ -250,6 +264,8 @@ class _Form:
             weak = self.future or not certain
             if self.future:
                 state = FUTURE
+            elif self.instead is not None:
+                state = self.instead
             elif not certain:
                 state = Absent(
                     AbsenceReason.INDETERMINATE, group.problem or "the form does not say which lesion this is about"

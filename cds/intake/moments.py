@@ -59,11 +59,12 @@ def span_of(value: object) -> DateSpan | None:
 
 
 def period_span(period: Json) -> DateSpan | None:
-    """A Period as the days it may cover."""
+    """A Period as the days it may cover; without an end it may go on to this day (`Setting.timely` cuts it there)."""
     start, end = span_of(period.get("start")), span_of(period.get("end"))
-    if start is not None and end is not None:
-        return DateSpan(start.first, end.last) if start.first <= end.last else None
-    return start or end
+    if start is None:
+        return end
+    last = end.last if end is not None else dt.date.max
+    return DateSpan(start.first, last) if start.first <= last else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,10 @@ def observed(entry: Entry) -> Dated:
         if element in resource:
             return _from_text(entry, element)
     if "effectivePeriod" in resource:
-        span = period_span(child(resource, "effectivePeriod"))
-        return _dated(entry, "effectivePeriod", span, None)
+        period = child(resource, "effectivePeriod")
+        start = string(period, "start")
+        text = f"{start} or later" if start and "end" not in period else None
+        return _dated(entry, "effectivePeriod", period_span(period), text)
     if "effectiveTiming" in resource:
         events = child(resource, "effectiveTiming").get("event")
         spans = [span for span in map(span_of, events if isinstance(events, list) else ()) if span is not None]
@@ -102,7 +105,9 @@ def dated_by(entry: Entry, *elements: str, entered: str = "") -> Dated:
         value = entry.resource.get(element)
         if isinstance(value, Mapping):
             end = span_of(value.get("end"))
-            return _dated(entry, element, end or period_span(value), string(value, "end"))
+            start = string(value, "start")
+            text = string(value, "end") or (f"{start} or later" if start else None)
+            return _dated(entry, element, end or period_span(value), text)
         if value is not None:
             return _from_text(entry, element)
     return _undated(entry, entered)
@@ -160,7 +165,10 @@ def is_later(one: Moment, other: Moment) -> bool:
     """
     if one.span is None or other.span is None:
         return False
-    if one.span != other.span:
+    if one.time is not None and other.time is not None and one.time.tzinfo and other.time.tzinfo:
+        if one.time != other.time:  # two instants: the calendar days of two zones need not agree with their order
+            return one.time > other.time
+    elif one.span != other.span:
         return other.span.before(one.span) is Truth.TRUE
     pairs: list[tuple[dt.datetime | None, dt.datetime | None]] = []
     if one.time is not None and other.time is not None and (one.time.tzinfo is None) == (other.time.tzinfo is None):

@@ -188,7 +188,7 @@ def _body_structure(lesion: Lesion, patient: object) -> Json:
         body["location"] = _concept(f"{LOCAL}site", str(facts["site"].value))
     if _in_body("side", facts["side"]):
         body["locationQualifier"] = [_concept(SNOMED, SIDES[str(facts["side"].value)])]
-    if lesion.label:
+    if lesion.label.strip():  # a FHIR string is never blank
         body["description"] = lesion.label
     body["patient"] = patient
     return body

@@ -13,7 +13,7 @@ from typing import Final
 
 from cds.case import AbsenceReason, Absent, Known
 from cds.errors import UnitError
-from cds.intake.coding import Concept, coding, concept
+from cds.intake.coding import DATA_ABSENT_REASON, Concept, coding, concept
 from cds.intake.document import Json, number, string
 from cds.intake.moments import span_of
 from cds.intake.remarks import shown
@@ -81,6 +81,23 @@ VALUE_ELEMENTS: Final = (
 )
 
 
+_DATA_ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+def _absent_primitive(node: Json, element: str, tables: MappingTables) -> tuple[AbsenceReason, str] | None:
+    """The reason that `_value[x]` gives for having no value (FHIR's data-absent-reason extension on a primitive).
+
+    Beside a value it says that the value is none: the reason counts.
+    """
+    beside = node.get(f"_{element}")
+    extensions = beside.get("extension") if isinstance(beside, Mapping) else None
+    for extension in extensions if isinstance(extensions, list) else ():
+        if isinstance(extension, Mapping) and extension.get("url") == _DATA_ABSENT:
+            code = {"coding": [{"system": DATA_ABSENT_REASON, "code": extension.get("valueCode")}]}
+            return concept(code, tables).absence() or (AbsenceReason.INDETERMINATE, "")
+    return None
+
+
 def read_value(
     node: Json, definition: FactDefinition, tables: MappingTables, *, map_name: str | None = None, answer: bool = False
 ) -> Read | None:
@@ -96,6 +113,11 @@ def read_value(
     if "dataAbsentReason" in node and not present:
         reason, note = absent or (AbsenceReason.INDETERMINATE, "")
         return Read((Absent(reason, note if note != reason.value else ""),), "dataAbsentReason")
+    for element in VALUE_ELEMENTS:
+        given = _absent_primitive(node, element, tables)
+        if given is not None:
+            reason, note = given
+            return Read((Absent(reason, note if note != reason.value else ""),), element)
     if not present:
         return None
     element = present[0]

@@ -113,11 +113,17 @@ def test_the_newer_of_form_and_result_holds(read: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"status": "in-progress"}, {"status": "stopped"}, {"questionnaire": "https://example.org/other"}]
+    ("more", "said"),
+    [
+        ({"status": "in-progress"}, "absent: not-final"),
+        ({"status": "stopped"}, "absent: not-final"),
+        ({"status": "entered-in-error"}, "absent: never-recorded"),
+        ({"questionnaire": "https://example.org/other"}, "absent: never-recorded"),
+    ],
 )
-def test_another_or_unfinished_form_is_not_used(more: Json, read: Reader) -> None:
+def test_another_or_unfinished_form_is_not_used(more: Json, said: str, read: Reader) -> None:
     case = read(form(item("patient.inr", {"valueDecimal": 1.2}), lesion("T1"), **more))
-    assert r.said(case.patient["inr"]) == "absent: never-recorded"
+    assert r.said(case.patient["inr"]) == said
     assert case.lesions == ()
 
 
