@@ -71,7 +71,7 @@ def read_bundle(
     mapping: MappingTables,
     as_of: dt.date,
     lesion: str | None = None,
-    limits: Limits = Limits(),  # noqa: B008  frozen
+    limits: Limits = Limits(),  # noqa: B008 - frozen, so one for all calls is the same
     ages: Ages | None = None,
 ) -> Case:
     """The case that a FHIR R4 or R4B bundle tells of.

@@ -279,8 +279,9 @@ def _quantity(raw: Json, kind: NumberType | QuantityType, tables: MappingTables)
 
 
 def _range(raw: Json, kind: NumberType | QuantityType, tables: MappingTables) -> Interval:
-    ends = [_amount(raw[e], kind, tables) if isinstance(raw.get(e), Mapping) else None for e in ("low", "high")]  # type: ignore[arg-type]
-    low, high = ends
+    low, high = (
+        _amount(end, kind, tables) if isinstance(end, Mapping) else None for end in (raw.get("low"), raw.get("high"))
+    )
     if (low is None and high is None) or (low is not None and high is not None and low > high):
         raise _Unread(
             AbsenceReason.UNREADABLE_VALUE, "unreadable-value", "the range holds no number; send `low` and `high`"

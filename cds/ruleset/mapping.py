@@ -276,9 +276,9 @@ class MappingTables:
     """
 
     local: Local = _NO_LOCAL
-    extensions: Extensions = Extensions()  # noqa: RUF009  frozen
+    extensions: Extensions = Extensions()  # noqa: RUF009 - frozen, so one for all is the same
     lesions: LesionTables = _NO_LESIONS
-    readers: Readers = Readers()  # noqa: RUF009  frozen
+    readers: Readers = Readers()  # noqa: RUF009 - frozen, so one for all is the same
     units: Mapping[str, str] = field(default_factory=dict)
     systems: Mapping[str, System] = field(default_factory=dict)
     system_names: Mapping[str, str] = field(default_factory=dict)

@@ -46,7 +46,7 @@ def test_what_is_no_bundle_is_refused_with_a_code(bundle: Any) -> None:
 
 def test_both_wrong_arguments_are_named() -> None:
     with pytest.raises(cds.CdsError) as refused:
-        cds.evaluate("{}", as_of="today", phase="never")  # type: ignore[arg-type]
+        cds.evaluate("{}", as_of="today", phase="never")  # type: ignore[arg-type]  # what no type checker saw
     assert [issue.code for issue in refused.value.issues] == ["unknown-phase", "bad-as-of", "not-an-object"]
 
 

@@ -13,9 +13,9 @@ REGISTRY_HOSTS = [
     ".".join(parts)
     for parts in [
         ("pypi", "org"),
-        ("pythonhosted", "org"),
-        ("npmjs", "org"),
-        ("npmjs", "com"),
+        ("python" + "hosted", "org"),
+        ("npm" + "js", "org"),
+        ("npm" + "js", "com"),
         ("crates", "io"),
         ("deb", "debian", "org"),
         ("security", "debian", "org"),
