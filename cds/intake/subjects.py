@@ -53,6 +53,12 @@ def whereabouts(
     )
 
 
+def _is_far_away(entry: Entry, setting: Setting) -> bool:
+    """Whether an entry names a body site that is certainly none of the head and neck."""
+    tables = setting.tables
+    return concept(entry.resource.get("bodySite"), tables).any_in(tables.value_set(tables.lesions.far_sites))
+
+
 def about_lesions(entry: Entry, setting: Setting, reference_elements: Sequence[str]) -> Whereabouts:
     """The lesions that an entry refers to; without reference, the only tumour of the record, if it is the only one."""
     lesions = setting.lesions
@@ -88,6 +94,9 @@ def about_lesions(entry: Entry, setting: Setting, reference_elements: Sequence[s
                 "refer to the lesion's BodyStructure or Condition",
             ),
         )
+    if entry.type == "Observation" and _is_far_away(entry, setting):
+        details = "its body site is far from the head and neck: it is not about the record's only tumour"
+        return Whereabouts((), (), False, ("not-a-lesion", "bodySite", details))
     only = lesions.only()
     if only is not None:
         return Whereabouts(((only.id,),), tuple(s for s in only.sources))

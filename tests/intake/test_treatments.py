@@ -359,6 +359,16 @@ def test_a_size_of_an_excised_tumour_is_not_the_lesions(read: Reader) -> None:
     assert sized(method=r.concept(r.SCT, "787377000")) == "absent: never-recorded"
 
 
+def test_a_size_at_a_far_away_site_is_not_the_only_tumours(read: Reader) -> None:
+    def sized(**more: Any) -> str:
+        size = r.observation(r.concept(r.LOINC, "21889-1"), valueQuantity=r.quantity(9, "mm"), **more)
+        return lesion(read, "maxDiameter", r.tumour(), size)
+
+    assert sized() == "9"
+    assert sized(bodySite=r.concept(r.SCT, "47975008")) == "9"  # base of tongue
+    assert sized(bodySite=r.concept(r.SCT, "1187336003")) == "absent: never-recorded"
+
+
 def test_a_size_in_our_own_code_is_not_the_lesions_either_if_it_was_cut_out(read: Reader) -> None:
     def sized(**more: Any) -> str:
         size = r.observation("max-diameter", focus=r.about(), valueQuantity=r.quantity(22, "mm"), **more)
