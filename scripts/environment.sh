@@ -130,3 +130,32 @@ make_environment() {
         fail "this package could not be installed; see above"
     printf '%s\n' "$wanted" >"$stamp"
 }
+
+# add_test_systems: installs PostgreSQL, a browser and Node.js where they are missing.
+add_test_systems() {
+    missing=
+    command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+    command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
+        missing="$missing postgresql"
+    command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+    command -v npm >/dev/null 2>&1 || missing="$missing npm"
+    if [ -n "$missing" ]; then
+        # shellcheck disable=SC2086  # a list of names
+        install_packages $missing
+    fi
+}
+
+# add_node_packages FOLDER: installs just what its package-lock.json names. Without npm the tests that need it skip.
+add_node_packages() {
+    if ! command -v npm >/dev/null 2>&1 || [ ! -f "$1/package-lock.json" ]; then
+        return
+    fi
+    stamp=$1/node_modules/.complete
+    wanted=$(cksum <"$1/package-lock.json")
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return
+    fi
+    say "$command_name: installing the packages of $1"
+    npm ci --prefix "$1" --silent --no-audit --no-fund --ignore-scripts >&2 || fail "npm ci failed in $1; see above"
+    printf '%s\n' "$wanted" >"$stamp"
+}
