@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from cds.case import Role, Source
@@ -265,10 +266,24 @@ _FOREIGN: Final[Mapping[str, Mapping[str, str]]] = {
 # In these a text (a code) stood where R4 has a CodeableConcept.
 _WERE_CODES: Final[Mapping[str, tuple[str, ...]]] = {"Condition": ("clinicalStatus", "verificationStatus")}
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+# FHIR R4 issue-type: codes by which a search says that it did not find, or not show, everything, at any severity.
+_INCOMPLETE: Final = frozenset(
+    [
+        "incomplete",
+        "lock-error",
+        "no-store",
+        "suppressed",
+        "throttled",
+        "timeout",
+        "too-costly",
+        "too-long",
+        "transient",
+    ]
+)
 _RECORD_METHODS: Final = frozenset({"POST", "PUT"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One resource of the bundle and where it stands."""
 
@@ -283,7 +298,7 @@ class Entry:
         """`Bundle.entry[3].resource`."""
         return f"Bundle.entry[{self.index}].resource"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """`Observation/inr1`; a resource without id is called by its fullUrl or its place.
 
@@ -298,11 +313,15 @@ class Entry:
         """`meta.versionId`."""
         return string(child(self.resource, "meta"), "versionId")
 
+    @cached_property
+    def _shown_version(self) -> str | None:
+        version = self.version
+        return None if version is None else shown(version, 64)
+
     def source(self, path: str = "", *, role: Role = Role.VALUE, date: str | None = None, mapping: str = "") -> Source:
         """An element of this resource; `path` is below the resource (`valueQuantity`), empty for the whole."""
         full = f"{self.type}.{path}" if path else self.type
-        version = None if self.version is None else shown(self.version, 64)
-        return Source(self.key, version, full, date, self.path, mapping, role.value)
+        return Source(self.key, self._shown_version, full, date, self.path, mapping, role.value)
 
     def at(self, path: str) -> str:
         """The FHIRPath of an element from the bundle: what an issue's `expression` holds."""
@@ -315,7 +334,7 @@ class Entry:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """The bundle's resources, one version of each, and its patient.
 
@@ -331,7 +350,15 @@ class Record:
 
     def of(self, *types: str) -> Iterator[Entry]:
         """The entries of some types, in the bundle's order."""
-        return (entry for entry in self.entries if entry.type in types)
+        found = [entry for type_ in types for entry in self._by_type.get(type_, ())]
+        return iter(sorted(found, key=lambda entry: entry.index) if len(types) > 1 else found)
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Entry]]:
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.type, []).append(entry)
+        return found
 
 
 def read_record(tree: Json, remarks: Remarks) -> Record:
@@ -384,7 +411,7 @@ def _entry(
     index: int, item: object, remarks: Remarks, incomplete: list[Source], deleted: list[tuple[int, str]]
 ) -> Entry | None:
     where = f"Bundle.entry[{index}]"
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         said = "null" if item is None else f"a {type(item).__name__}"
         remarks.error("bad-entry", where, f"the entry is {said}; an entry is an object with a `resource`")
         return None
@@ -399,7 +426,7 @@ def _entry(
         if method not in ("DELETE", "GET", "HEAD"):
             remarks.inform("entry-without-resource", where, "the entry holds no resource; nothing was read from it")
         return None
-    if not isinstance(resource, Mapping):
+    if not isinstance(resource, dict):
         remarks.error("bad-entry", f"{where}.resource", "the resource is no object; send a FHIR resource")
         return None
     type_ = _resource_type(resource, f"{where}.resource", remarks)
@@ -408,7 +435,8 @@ def _entry(
     id_ = string(resource, "id")
     entry = Entry(index, full_url, resource, type_, id_ or None)
     if type_ == "OperationOutcome":
-        if any(string(i, "severity") in ("error", "fatal") for i in children(resource, "issue")):
+        issues = [(string(i, "severity"), string(i, "code")) for i in children(resource, "issue")]
+        if any(severity in ("error", "fatal") or code in _INCOMPLETE for severity, code in issues):
             remarks.warn(
                 "search-failed", entry.path, "the sender's search failed in part; what it would have found is unknown"
             )
@@ -471,8 +499,15 @@ def _check_version(entry: Entry, remarks: Remarks) -> None:
 def _current(entries: list[Entry], deleted: list[tuple[int, str]], history: bool, remarks: Remarks) -> list[Entry]:
     """One version of every resource: the newest; identical copies once."""
     groups: dict[str, list[Entry]] = {}
+    at: dict[str, set[str]] = {}
     for entry in entries:
-        groups.setdefault(_identity(entry), []).append(entry)
+        if entry.full_url and entry.id and _identity(entry).endswith(f"/{entry.type}/{entry.id}"):
+            at.setdefault(f"{entry.type}/{entry.id}", set()).add(_identity(entry))
+    for entry in entries:
+        identity = _identity(entry)
+        addresses = at.get(identity, set())
+        # A version without address is one of the resource of its type and id, where that has only one address.
+        groups.setdefault(next(iter(addresses)) if len(addresses) == 1 else identity, []).append(entry)
     gone: dict[str, int] = {}
     for index, target in deleted:
         for name in {target, "/".join(target.rstrip("/").split("/")[-2:])}:
@@ -486,7 +521,9 @@ def _current(entries: list[Entry], deleted: list[tuple[int, str]], history: bool
             for entry in group if deletion is not None else ():
                 if deletion is not None and entry.index > deletion:
                     dropped.add(entry.index)
-                    remarks.exclude(entry.source(role=Role.EXCLUSION))
+                    place = f"Bundle.entry[{deletion}]"
+                    deleting = Source("Bundle", None, f"{place}.request", None, place, "", Role.EXCLUSION.value)
+                    remarks.exclude(entry.source(role=Role.EXCLUSION), deleting)
         rest = [entry for entry in group if entry.index not in dropped]
         if len(rest) > 1:
             dropped |= set(_superseded(rest, history, remarks))
@@ -517,7 +554,13 @@ def _superseded(group: list[Entry], history: bool, remarks: Remarks) -> Iterator
                 "both were read",
             )
             continue
+        # What makes them one resource, and what makes one of them the newer, or the two the same.
         remarks.exclude(loser.source(role=Role.EXCLUSION))
+        remarks.exclude(*(e.outer("fullUrl", role=Role.EXCLUSION) for e in (loser, newest) if e.full_url))
+        if (loser.full_url is None) != (newest.full_url is None):
+            remarks.exclude(newest.source("id", role=Role.EXCLUSION))
+        if order != 0 or not history:
+            remarks.exclude(newest.source("meta" if order != 0 else "", role=Role.EXCLUSION))
         yield loser.index
 
 
@@ -564,7 +607,7 @@ def _patients(entries: Iterable[Entry], remarks: Remarks) -> list[Entry]:
     first = patients[0]
     for other in patients[1:]:
         if other.id is not None and _payload(other) == _payload(first):
-            remarks.exclude(other.source(role=Role.EXCLUSION))
+            remarks.exclude(other.source(role=Role.EXCLUSION), first.source(role=Role.EXCLUSION))
             continue
         remarks.error(
             "two-patients",
