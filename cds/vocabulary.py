@@ -11,6 +11,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from cds.language.types import ValueType
 from cds.quantities import Interval
@@ -24,6 +25,9 @@ class Level(enum.Enum):
     STRUCTURE = "structure"
     OTHER_LESION = "other-lesion"
     """An ordered pair of lesions: `lesion.…` is the one the answer is for, `other.…` the other."""
+
+    # Each member is one object. An enumeration would hash its name in Python, at every look into a table.
+    __hash__ = object.__hash__
 
 
 class FactKind(enum.Enum):
@@ -151,7 +155,7 @@ class StructureDefinition:
     listed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vocabulary:
     """All facts by level and name, and the structures, measures and monitoring known."""
 
@@ -166,4 +170,10 @@ class Vocabulary:
 
     def of(self, level: Level) -> Iterator[FactDefinition]:
         """The facts of a level, in the order in which the vocabulary lists them."""
-        return (definition for (its, _), definition in self.facts.items() if its is level)
+        return iter(self._by_level[level])
+
+    @cached_property
+    def _by_level(self) -> Mapping[Level, tuple[FactDefinition, ...]]:
+        return {
+            level: tuple(definition for (its, _), definition in self.facts.items() if its is level) for level in Level
+        }

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Protocol
 
 from cds.case.facts import (
     NEVER_RECORDED,
@@ -60,6 +61,13 @@ class Lesion:
     sources: tuple[Source, ...] = ()
 
 
+class _Printer(Protocol):
+    """The part of a printer that a case needs."""
+
+    def text(self, obj: str, /) -> None:
+        """Print words as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """All that is known, unknown and contradictory about one patient at `as_of`."""
@@ -70,6 +78,12 @@ class Case:
     issues: tuple[Issue, ...] = ()
     excluded: tuple[Source, ...] = ()
     """Elements that decided that a resource was not used, and quarantined resources."""
+
+    def _repr_pretty_(self, printer: _Printer, cycle: bool) -> None:
+        """What IPython and Hypothesis show of a case: what is said of the patient, not every fact of the vocabulary."""
+        from cds.case.text import patient_text
+
+        printer.text(f"<Case {patient_text(self)}>".replace("\n", "\n    "))
 
 
 def assemble(
@@ -101,22 +115,20 @@ def _lesion(vocabulary: Vocabulary, reported: ReportedLesion, contexts: Mapping[
     facts = _complete(vocabulary.of(Level.LESION), reported.facts, contexts)
     by_key = {(s.name, s.side): s for s in reported.structures}
     keys = dict.fromkeys([*structures_at_risk(vocabulary, facts), *by_key])
-    structures = tuple(
-        _structure(vocabulary, by_key.get(key, ReportedStructure(*key)), facts, contexts) for key in keys
-    )
+    unsaid = {d.name: silent(d, contexts) for d in vocabulary.of(Level.STRUCTURE)}
+    structures = tuple(_structure(vocabulary, by_key.get(key, ReportedStructure(*key)), facts, unsaid) for key in keys)
     return Lesion(reported.id, reported.label, facts, structures, reported.sources)
 
 
-def _structure(
-    vocabulary: Vocabulary, reported: ReportedStructure, lesion: Facts, contexts: Mapping[str, tuple[Source, ...]]
-) -> Structure:
+def _structure(vocabulary: Vocabulary, reported: ReportedStructure, lesion: Facts, unsaid: Facts) -> Structure:
     definition = vocabulary.structures[reported.name]
     given: dict[str, Fact] = {
         "name": Fact(Known(definition.name)),
         "kind": Fact(Known(definition.kind)),
         "side": Fact(Known(reported.side)),
     }
-    facts = _complete(vocabulary.of(Level.STRUCTURE), {**reported.facts, **given}, contexts)
+    said = {**reported.facts, **given}
+    facts = {name: said.get(name, silence) for name, silence in unsaid.items()}
     label = structure_label(definition, reported.side)
     return Structure(
         reported.name, reported.side, label, bounded(vocabulary, implied(vocabulary, facts), lesion)

@@ -66,8 +66,9 @@ def case_from_mapping(vocabulary: Vocabulary, mapping: Mapping[str, object]) -> 
     """The case that a parsed file states; `name`, `says`, `phase` and `expect` are left to whoever runs the case.
 
     A fact's value: `true` or `false`; a number in the fact's unit; `"< 5"`, `">= 5"`, `5..8` (both ends included),
-    `"> 5 and <= 8"`; a code; a date (`2024`, `2024-03`, `2024-03-09`); `{absent: reason}`; `{conflict: [a, b]}`.
-    Numbers between two places of the fact's grid are rounded outward, as intake does. Raises `CaseFileError`.
+    `"> 5 and <= 8"`; a code; a date (`2024`, `2024-03`, `2024-03-09`, `2024-03/2025`);
+    `{absent: reason}`; `{conflict: [a, b]}`. Numbers between two places of the fact's grid are rounded outward, as
+    intake does. Raises `CaseFileError`.
 
     >>> from cds.testing import sample_vocabulary
     >>> case = case_from_mapping(sample_vocabulary(), {"as_of": "2026-11-22", "patient": {"weight": "< 70"}})
@@ -268,7 +269,9 @@ def _date(written: object) -> DateSpan:
     if isinstance(written, int) and not isinstance(written, bool) and 1000 <= written <= 9999:
         return DateSpan.parse(str(written))
     if isinstance(written, str):
-        return DateSpan.parse(written)
+        first, several, last = written.partition("/")
+        span = DateSpan.parse(first)
+        return DateSpan(span.first, DateSpan.parse(last).last) if several else span
     raise ValueError(f"`{_shown(written)}` is not a date; give YYYY, YYYY-MM or YYYY-MM-DD")
 
 

@@ -82,7 +82,7 @@ NOTHING: Final = Concept((), (), None, False)
 
 def concept(node: object, tables: MappingTables) -> Concept:
     """Read a CodeableConcept, whatever its shape."""
-    if not isinstance(node, Mapping):
+    if not isinstance(node, dict):
         return NOTHING
     text = string(node, "text") or None
     codings = node.get("coding", [])
@@ -99,7 +99,7 @@ def _of(codings: list[object], text: str | None, readable: bool, tables: Mapping
     codes: dict[Coded, None] = {}
     raw: dict[tuple[str | None, str], None] = {}
     for item in codings:
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             readable = False
             continue
         code, system = item.get("code"), item.get("system")
@@ -108,6 +108,8 @@ def _of(codings: list[object], text: str | None, readable: bool, tables: Mapping
             continue
         if not code or not code.strip():
             continue
+        if system:
+            system, code = tables.translated(system, code)  # an institution's local code, by its ConceptMap
         address = system.strip().rstrip("/").split("|")[0] if system else None
         raw.setdefault((address, code.strip()))
         known = tables.coded(system, code)

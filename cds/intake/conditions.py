@@ -9,7 +9,7 @@ from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, concept
 from cds.intake.document import children
-from cds.intake.lesions import CONDITION_CATEGORY, Standing, note_assumption, standing
+from cds.intake.lesions import ABATEMENT, CONDITION_CATEGORY, Standing, note_assumption, standing
 from cds.intake.moments import dated_by
 from cds.intake.references import Whose
 from cds.intake.remarks import shown
@@ -47,27 +47,43 @@ def read_conditions(setting: Setting) -> None:
 
 
 def _keep_from_silence(entry: Entry, code: Concept, setting: Setting) -> None:
-    """A diagnosis that the tables cannot place may be the one whose absence a problem list would tell.
+    """A diagnosis that the tables cannot place may be the one whose absence a problem list would tell."""
+    if standing(entry, setting.tables)[0] is not Standing.WITHDRAWN:
+        for key, (reason, note) in open_diagnoses(code, setting):
+            setting.shadow((key,), reason, note, entry.source("code", role=Role.ABSENCE))
+
+
+def open_diagnoses(
+    code: Concept, setting: Setting
+) -> Iterator[tuple[tuple[Level, str], tuple[AbsenceReason, str]]]:
+    """The facts that a diagnosis may make true though it is not listed for them; each with the reason and a note.
 
     Silence about a fact counts for a Condition only if it is coded in a system that the fact's own value set covers, or
-    if the tables know it as something else. A text, a local code or a code of another system keeps the fact unknown.
+    if the tables know it as something else. A text, a local code or a code of another system keeps the fact unknown,
+    and so does a diagnosis of a group in which there are such (`may_be`), unless it is itself listed.
     """
     tables = setting.tables
-    if standing(entry, tables)[0] is Standing.WITHDRAWN or any(tables.knows(each) for each in code.codes):
-        return
+    placed = any(tables.knows(each) for each in code.codes)
     systems = {system for system, _ in code.codes}
-    covered: dict[tuple[Level, str], set[str]] = {}
+    readers: dict[tuple[Level, str], list[ConditionReader]] = {}
     for reader in tables.readers.conditions:
-        covered.setdefault(fact_key(reader.fact), set()).update(tables.value_set(reader.codes).systems)
-    for key, its_systems in covered.items():
+        readers.setdefault(fact_key(reader.fact), []).append(reader)
+    for key, its in readers.items():
         definition = setting.definition(*key)
-        silence = definition.silence if definition is not None else None
-        if silence is not None and silence.context == PROBLEM_LIST and not systems & its_systems:
-            setting.shadow(
-                (key,),
+        if definition is None or any(code.any_in(tables.value_set(reader.codes)) for reader in its):
+            continue
+        silence = definition.silence
+        counts = silence is not None and silence.context == PROBLEM_LIST
+        covered = {system for reader in its for system in tables.value_set(reader.codes).systems}
+        if any(code.any_in(tables.value_set(reader.may_be)) for reader in its if reader.may_be is not None):
+            yield key, (
+                AbsenceReason.INDETERMINATE,
+                "a diagnosis of a group in which there are such is recorded: it may be one",
+            )
+        elif counts and not placed and not systems & covered:
+            yield key, (
                 AbsenceReason.UNREADABLE_CODE,
                 "a diagnosis of the record is in no code that the tables cover: it may be this one",
-                entry.source("code", role=Role.ABSENCE),
             )
 
 
@@ -83,7 +99,7 @@ def _facts(setting: Setting) -> Iterator[tuple[Level, str]]:
 
 def _unreadable(entry: Entry, setting: Setting) -> None:
     if standing(entry, setting.tables)[0] is Standing.WITHDRAWN:
-        setting.remarks.exclude(entry.source("verificationStatus", role=Role.EXCLUSION))
+        setting.remarks.exclude(entry.source(standing(entry, setting.tables)[1], role=Role.EXCLUSION))
         return
     setting.quarantined_types.add("Condition")
     setting.remarks.warn(
@@ -115,7 +131,7 @@ def _statement(entry: Entry, reader: ConditionReader, setting: Setting) -> Itera
     state: Known | Absent = Known(True)
     weak = False
     if use is not Use.YES:
-        state, weak = UNREAD[use], use is Use.WHOSE_UNKNOWN
+        state = UNREAD[use]
     elif future:
         state, weak = FUTURE, True
     elif how is Standing.UNCONFIRMED:
@@ -129,7 +145,7 @@ def _statement(entry: Entry, reader: ConditionReader, setting: Setting) -> Itera
     value = entry.source("code", role=Role.VALUE if known else Role.ABSENCE, date=dated.text, mapping=reader.id)
     context = [
         entry.source(path, role=Role.CONTEXT)
-        for path in ("clinicalStatus", "verificationStatus", "category")
+        for path in ("clinicalStatus", "verificationStatus", "category", *ABATEMENT)
         if path in entry.resource
     ]
     sources = (value, *context, *setting.references.subject_sources(entry), *dated.sources)

@@ -7,6 +7,7 @@ the form names is a lesion of the record.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,10 +21,13 @@ from cds.intake.moments import dated_by
 from cds.intake.reconcile import Subject
 from cds.intake.remarks import shown
 from cds.intake.setting import ANY, FUTURE, UNREAD, Setting, Use
+from cds.intake.spelling import near_facts
 from cds.intake.values import Read, read_value
 from cds.vocabulary import FactDefinition, Level
 
 _USED: Final = frozenset({"completed", "amended"})
+_REFERENCE: Final = re.compile(r"(^|/)(BodyStructure|Condition)/[^/]+$|^urn:(uuid|oid):")
+"""A text that is a reference to what a lesion is in a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +47,80 @@ def is_ours(entry: Entry, setting: Setting) -> bool:
 
 
 def find_form_lesions(setting: Setting) -> None:
-    """Add the lesions that only a form names."""
+    """Add the lesions that only a form names. A form that is not read leaves open which lesions there are."""
+    recorded = bool(setting.lesions.tumours)
+    for entry in setting.record.of("QuestionnaireResponse"):
+        told = is_ours(entry, setting) and string(entry.resource, "status") != "entered-in-error"
+        if told and setting.use(entry) not in (Use.YES, Use.NOT_THE_PATIENTS):
+            setting.lesions.unsettled.append(entry)
     for entry in _usable(setting):
         for group, path in _groups(entry, "lesion"):
-            id_, sources = _lesion_id(entry, group, path)
-            if id_ and all(tumour.id != id_ for tumour in setting.lesions.tumours):
-                named = setting.with_required((*sources, *_standing(entry, setting)))
-                setting.lesions.tumours.append(Tumour(id_, (), (), named, ()))
+            named = _lesion_id(entry, group, path, setting)
+            if named.problem is not None or named.id is None:
+                continue
+            if all(tumour.id != named.id for tumour in setting.lesions.tumours):
+                sources = setting.with_required((*named.sources, *_standing(entry, setting)))
+                setting.lesions.tumours.append(Tumour(named.id, (), (), sources, ()))
+                if recorded:
+                    setting.remarks.warn(
+                        "form-only-lesion",
+                        entry.at(path),
+                        f"the form names a lesion `{shown(named.id)}` that no resource of the record is; if it is one "
+                        "of the record's, give the identifier or the reference of its BodyStructure",
+                    )
 
 
 def read_forms(setting: Setting) -> None:
     """Add what the forms of the record answer."""
     for entry in setting.record.of("QuestionnaireResponse"):
+        status = string(entry.resource, "status")
         if not is_ours(entry, setting):
             setting.remarks.exclude(entry.source("questionnaire", role=Role.EXCLUSION))
-        elif string(entry.resource, "status") not in _USED:
+            _name_other(entry, setting)
+            continue
+        if status not in _USED:
             setting.remarks.exclude(entry.source("status", role=Role.EXCLUSION))
-            if string(entry.resource, "status") != "entered-in-error":
-                setting.remarks.warn(
-                    "not-final",
-                    entry.at("status"),
-                    f"the form `{shown(entry.key)}` is not completed; completed and amended ones are used",
-                )
-                if setting.use(entry) is Use.YES:
-                    _Form(entry, setting, Absent(AbsenceReason.NOT_FINAL, "the form is not completed")).read()
-        elif setting.use(entry) is Use.MODIFIED:
-            _Form(entry, setting, UNREAD[Use.MODIFIED]).read()
-        elif setting.use(entry) is not Use.YES:
-            if setting.use(entry) is not Use.NOT_THE_PATIENTS:
+            if status == "entered-in-error":
+                continue
+            setting.remarks.warn(
+                "not-final",
+                entry.at("status"),
+                f"the form `{shown(entry.key)}` is not completed; completed and amended ones are used",
+            )
+        use = setting.use(entry)
+        if use is Use.NOT_THE_PATIENTS:
+            continue
+        if use is not Use.YES:
+            if use is not Use.MODIFIED:
                 setting.shadow(
                     setting.all_facts(),
                     AbsenceReason.QUARANTINED,
                     "a form could not be used",
                     entry.source(role=Role.EXCLUSION),
                 )
+            _Form(entry, setting, UNREAD[use]).read()
+        elif status not in _USED:
+            _Form(entry, setting, Absent(AbsenceReason.NOT_FINAL, "the form is not completed")).read()
         else:
             _Form(entry, setting).read()
+
+
+def _name_other(entry: Entry, setting: Setting) -> None:
+    """Report a form that answers by the facts' names and does not say that it is this rule set's."""
+    levels = {level.value for level in Level}
+    stack = list(_items(entry.resource, ""))
+    while stack:
+        item, path = stack.pop(0)
+        level, _, name = (string(item, "linkId") or "").partition(".")
+        if level in levels and setting.definition(Level(level), name) is not None:
+            setting.remarks.warn(
+                "other-form",
+                entry.at(path),
+                f"`{shown(entry.key)}` answers `{level}.{name}` and is no answer to this form; it was not read; send "
+                f"`questionnaire` as {setting.tables.local.questionnaire}",
+            )
+            return
+        stack += _items(item, path)
 
 
 def _usable(setting: Setting) -> Iterator[Entry]:
@@ -112,18 +154,60 @@ def _answers(item: Json, path: str) -> Iterator[tuple[Json, str]]:
         yield answer, f"{path}.answer[{index}]"
 
 
-def _lesion_id(entry: Entry, group: Json, path: str) -> tuple[str | None, tuple[Source, ...]]:
-    found: dict[str, Source] = {}
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a lesion's group says it is about: the lesion's id, the elements that say so, or why it is not known."""
+
+    id: str | None
+    sources: tuple[Source, ...] = ()
+    problem: tuple[str, str] | None = None
+
+
+def _lesion_id(entry: Entry, group: Json, path: str, setting: Setting) -> _Named:
+    found: dict[str, None] = {}
+    sources: dict[Source, None] = {}
     for item, place in _items(group, path):
-        if string(item, "linkId") == "lesion.id":
-            for answer, at in _answers(item, place):
-                value = lesion_name(string(answer, "valueString") or "")
-                if value:
-                    found.setdefault(value, entry.source(f"{at}.valueString", role=Role.CONTEXT))
+        for answer, at in _answers(item, place) if string(item, "linkId") == "lesion.id" else ():
+            element = next((e for e in ("valueReference", "valueString") if e in answer), None)
+            if element is None:
+                continue
+            one = _named(entry, answer[element], f"{at}.{element}", setting)
+            for source in one.sources:
+                sources.setdefault(source)
+            if one.problem is not None:
+                return _Named(None, tuple(sources), one.problem)
+            if one.id:
+                found.setdefault(one.id)
     if len(found) != 1:
-        return None, ()
-    ((id_, source),) = found.items()
-    return id_, (source,)
+        details = "the lesion's group has no `lesion.id`, or two; give the one by which the lesion is known"
+        return _Named(None, tuple(sources), ("lesion-without-id", details))
+    return _Named(next(iter(found)), tuple(sources))
+
+
+def _named(entry: Entry, answer: object, at: str, setting: Setting) -> _Named:
+    """The lesion of one answer: by its id or identifier, by reference, or else one that only the form names.
+
+    A name that is a lesion's but for its spelling is not taken for it, nor for another lesion's.
+    """
+    own = entry.source(at, role=Role.CONTEXT)
+    text = answer.strip() if isinstance(answer, str) else ""
+    known = setting.lesions.named(text) if text else []
+    if len(known) == 1:
+        return _Named(known[0].id, (own,))
+    reference = answer if isinstance(answer, Mapping) else {"reference": text} if "/" in text or ":" in text else None
+    target = setting.references.resolve(reference, entry) if reference is not None else None
+    held = setting.lesions.holding(target) if target is not None else []
+    if target is not None and len(held) == 1:
+        return _Named(held[0].id, (own, *target.sources))
+    near = known or held or (setting.lesions.nearly_named(text) if text else [])
+    if near or target is not None or isinstance(answer, Mapping) or _REFERENCE.search(text):
+        said = string(answer, "reference") if isinstance(answer, Mapping) else text
+        known_as = ", ".join(f"`{tumour.id}`" for tumour in near or setting.lesions.tumours) or "none"
+        details = f"`{shown(said)}` names no lesion of this record, or more than one; the record's are {known_as}"
+        sources = () if target is not None else setting.references.obstacles(reference, entry)
+        return _Named(None, (own, *sources), ("lesion-not-known", details))
+    name = lesion_name(text)
+    return _Named(name or None, (own,) if name else ())
 
 
 def _standing(entry: Entry, setting: Setting) -> tuple[Source, ...]:
@@ -164,12 +248,12 @@ class _Form:
             stack += [(inner, place, group) for inner, place in _items(item, path)]
 
     def _lesion(self, item: Json, path: str) -> _Group:
-        id_, sources = _lesion_id(self.entry, item, path)
-        if id_ is None:
-            details = "the lesion's group has no `lesion.id`, or two; give the one by which the lesion is known"
-            self.setting.remarks.warn("lesion-without-id", self.entry.at(path), details)
-            return _Group(None, (), (), details)
-        return _Group(id_, (), sources)
+        named = _lesion_id(self.entry, item, path, self.setting)
+        if named.problem is not None:
+            code, details = named.problem
+            self.setting.remarks.warn(code, self.entry.at(path), details)
+            return _Group(None, (), named.sources, details)
+        return _Group(named.id, (), named.sources)
 
     def _structure(self, item: Json, path: str, group: _Group) -> _Group:
         names: dict[str, None] = {}
@@ -237,6 +321,7 @@ class _Form:
                 self.entry.at(path),
                 f"`{shown(link)}` is no fact of this rule set; see the list of facts",
             )
+            self._misspelt(item, path, link, group)
         if definition is None:
             return
         for answer, at in _answers(item, path):
@@ -244,6 +329,13 @@ class _Form:
             if read is None and set(answer) <= {"item", "id"}:
                 continue  # no answer of its own, only items below it
             self._answer(definition, read or _NO_VALUE, at, path, group)
+
+    def _misspelt(self, item: Json, path: str, link: str, group: _Group) -> None:
+        """Leave unknown what an item of an unknown name may have answered."""
+        doubt = Absent(AbsenceReason.INDETERMINATE, f"{shown(link)} is no fact, and may mean this one")
+        for definition in near_facts(link, self.setting.vocabulary) if self.instead is None else ():
+            for _, at in _answers(item, path):
+                self._answer(definition, Read((doubt,), ""), at, path, group)
 
     def _answer(self, definition: FactDefinition, read: Read, at: str, path: str, group: _Group) -> None:
         setting = self.setting
@@ -261,7 +353,6 @@ class _Form:
         )
         sources = (value, self.entry.source(f"{path}.linkId", role=Role.CONTEXT), *self.context, *group.sources)
         for state in read.states:
-            weak = self.future or not certain
             if self.future:
                 state = FUTURE
             elif self.instead is not None:
@@ -271,8 +362,8 @@ class _Form:
                     AbsenceReason.INDETERMINATE, group.problem or "the form does not say which lesion this is about"
                 )
             for subject in subjects:
-                setting.state(definition, subject, state, self.moment, sources, weak=weak)
-            if weak:
+                setting.state(definition, subject, state, self.moment, sources, weak=self.future)
+            if self.future or not subjects:
                 setting.leave_out(sources)
 
     def _subjects(self, definition: FactDefinition, group: _Group, path: str) -> tuple[tuple[Subject, ...], bool]:

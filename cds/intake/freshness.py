@@ -11,33 +11,38 @@ from cds.case import AbsenceReason, Absent, Conflicting, Fact, Role
 from cds.intake.reconcile import Reading
 from cds.quantities import DateSpan, convert
 from cds.truth import Truth
-from cds.vocabulary import Freshness
+from cds.vocabulary import Freshness, Level
 
 Ages = Mapping[str, tuple[Fraction, str]]
 """The greatest age by parameter: a number and its UCUM unit of time. A parameter that is not in it is unset."""
 
 
 def freshened(
-    fact: Fact, readings: Sequence[Reading], fresh: Freshness, events: Sequence[Fact], as_of: dt.date, ages: Ages
+    fact: Fact,
+    readings: Sequence[Reading],
+    fresh: Freshness,
+    events: Sequence[tuple[tuple[Level, str], Fact]],
+    as_of: dt.date,
+    ages: Ages,
 ) -> Fact:
     """The fact, or its absence where what it rests on is stale.
 
     `events` are the facts of the dates that it must not precede: one, or those of all lesions for a fact of the
-    patient.
+    patient. That a statement says it follows an event counts where the dates leave it open, never against them.
     """
     if isinstance(fact.state, (Absent, Conflicting)):
         return fact
     limited = fresh.within is not None and fresh.within in ages
     if not fresh.since and not limited:
         return fact
-    named = (replace(s, role=Role.CONTEXT.value) for event in events for s in event.sources)
+    named = (replace(s, role=Role.CONTEXT.value) for _, event in events for s in event.sources)
     sources = tuple(dict.fromkeys((*fact.sources, *named)))
-    spans = [_span(reading) for reading in readings]
-    if any(span is None for span in spans):
-        if fresh.since and not limited and _none_matters(fresh, events):
+    spans = [(_span(reading), reading.after) for reading in readings]
+    if any(span is None for span, _ in spans):
+        if fresh.since and not limited and _none_matters(fresh, [event for _, event in events]):
             return fact
         return Fact(Absent(AbsenceReason.UNDATED, "no clinical date says when this was"), sources, fact.note)
-    for span in spans:
+    for span, after in spans:
         assert span is not None, "undated readings were handled above"
         if limited and fresh.within is not None:
             amount, unit = ages[fresh.within]
@@ -47,15 +52,15 @@ def freshened(
                 return Fact(
                     Absent(AbsenceReason.STALE, f"{span} is more than {limit} before {as_of}"), sources, fact.note
                 )
-        for event in events:
+        for key, event in events:
             when = event.value
             if not isinstance(when, DateSpan):
-                if fresh.unknown_event == "undecided":
+                if fresh.unknown_event == "undecided" and key not in after:
                     note = "the date of the event that it must follow is not known"
                     return Fact(Absent(AbsenceReason.STALE, note), sources, fact.note)
                 continue
             before = span.before(when)
-            if before is not Truth.FALSE:
+            if before is Truth.TRUE or (before is Truth.UNKNOWN and key not in after):
                 says = "is before" if before is Truth.TRUE else "may be before"
                 return Fact(Absent(AbsenceReason.STALE, f"{span} {says} {when}"), sources, fact.note)
     return Fact(fact.state, sources, fact.note)

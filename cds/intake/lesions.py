@@ -17,7 +17,7 @@ from typing import Final
 
 from cds.case import AbsenceReason, Absent, Known, Role, Source, Value
 from cds.intake.bundle import Entry
-from cds.intake.coding import Concept, concept, extension
+from cds.intake.coding import Concept, coding, concept, extension
 from cds.intake.document import child, children, string, strings
 from cds.intake.moments import UNKNOWN_MOMENT, Dated, Moment, dated_by
 from cds.intake.reconcile import Reading
@@ -31,7 +31,19 @@ VERIFICATION_STATUS: Final = "http://terminology.hl7.org/CodeSystem/condition-ve
 CONDITION_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/condition-category"
 _LISTED: Final = frozenset({"problem-list-item", "encounter-diagnosis"})
 _PAST: Final = frozenset({"inactive", "remission", "resolved"})
+_CERTAIN: Final = "certain"
+_EXCLUDED: Final = "excluded"
+_STATE_AFTER: Final = "state-after"
+_NOT_SAID: Final = ""
 _NOW: Final = frozenset({"active", "recurrence", "relapse"})
+ABATEMENT: Final = (
+    "abatementDateTime",
+    "abatementAge",
+    "abatementPeriod",
+    "abatementRange",
+    "abatementString",
+)
+"""The elements by which a Condition says that it is over."""
 BILATERAL: Final = "bilateral"
 LABEL_LENGTH: Final = 200
 
@@ -50,9 +62,42 @@ def standing(entry: Entry, tables: MappingTables) -> tuple[Standing, str]:
     """What a Condition's status elements make of it, and the element that decides.
 
     A missing verification counts as confirmed only on a problem list or as an encounter's diagnosis, a missing clinical
-    status as present. A status without a code of FHIR's own system confirms nothing.
+    status as present. A status without a code of FHIR's own system confirms nothing. An abatement beside an active
+    status, and a certainty of the code beside a verification that it contradicts, leave the diagnosis unconfirmed.
     """
+    how, element = _by_status(entry, tables)
+    certainty = _certainty(entry, tables)
+    if how is Standing.WITHDRAWN or not certainty - {_CERTAIN}:
+        return how, element
+    if certainty == {_EXCLUDED} and "verificationStatus" not in entry.resource:
+        return Standing.WITHDRAWN, "code"
+    if certainty == {_STATE_AFTER} and "verificationStatus" not in entry.resource and how is not Standing.UNCONFIRMED:
+        return Standing.PAST, "code"
+    return Standing.UNCONFIRMED, "code"
+
+
+def _certainty(entry: Entry, tables: MappingTables) -> frozenset[str]:
+    """What the codes of a diagnosis say of its certainty, in the tables' words; empty where they say nothing.
+
+    In Germany a code stands with a letter: certain, suspected, excluded, or a state after it.
+    """
+    code = child(entry.resource, "code")
+    said = [
+        concept_of
+        for holder in (code, *children(code, "coding"))
+        for _, item in extension(holder, tables.extensions.certainty)
+        for concept_of in (coding(item.get("valueCoding"), tables),)
+    ]
+    words = tables.code_map(tables.lesions.certainty)
+    return frozenset(word for one in said for word in one.mapped(words) or (_NOT_SAID,))
+
+
+def _by_status(entry: Entry, tables: MappingTables) -> tuple[Standing, str]:
     verification = concept(entry.resource.get("verificationStatus"), tables).local(VERIFICATION_STATUS)
+    if is_subsetted(entry) and not {"verificationStatus", "clinicalStatus"} <= set(entry.resource):
+        withheld = "clinicalStatus" if "verificationStatus" in entry.resource else "verificationStatus"
+        if not {"refuted", "entered-in-error"} & set(verification):
+            return Standing.UNCONFIRMED, withheld
     if "refuted" in verification or "entered-in-error" in verification:
         return Standing.WITHDRAWN, "verificationStatus"
     if "confirmed" not in verification and ("verificationStatus" in entry.resource or not _is_listed(entry, tables)):
@@ -62,7 +107,15 @@ def standing(entry: Entry, tables: MappingTables) -> tuple[Standing, str]:
         return Standing.PAST, "clinicalStatus"
     if "clinicalStatus" in entry.resource and not any(code in _NOW for code in clinical):
         return Standing.UNCONFIRMED, "clinicalStatus"
+    over = next((element for element in ABATEMENT if element in entry.resource), None)
+    if over is not None:
+        return Standing.UNCONFIRMED if "clinicalStatus" in entry.resource else Standing.PAST, over
     return Standing.PRESENT, "clinicalStatus"
+
+
+def is_subsetted(entry: Entry) -> bool:
+    """Whether the sender says that elements of the resource were left out: what it lacks is not known to be missing."""
+    return any(string(tag, "code") == "SUBSETTED" for tag in children(entry.resource.get("meta"), "tag"))
 
 
 def _is_listed(entry: Entry, tables: MappingTables) -> bool:
@@ -94,17 +147,23 @@ class Tumour:
     readings: tuple[Reading, ...]
     label: str = ""
 
+    def said(self, name: str) -> frozenset[str]:
+        """The codes that the lesion's resources say of one of its facts (`site`, `side`)."""
+        states = (reading.state for reading in self.readings if reading.name == name)
+        return frozenset(str(state.value) for state in states if isinstance(state, Known))
+
 
 @dataclass(slots=True)
 class Lesions:
     """The lesions of a record, and the other tumours that keep a statement without focus from being about the only
     one. `unsettled` are those of them that may yet be lesions: unread, unconfirmed, or nodes of which no recurrence is
-    stated.
+    stated. `nearby` are those in the head and neck, the first tumour among them.
     """
 
     tumours: list[Tumour] = field(default_factory=list)
     others: list[Entry] = field(default_factory=list)
     unsettled: list[Entry] = field(default_factory=list)
+    nearby: list[Entry] = field(default_factory=list)
 
     def holding(self, target: Target) -> list[Tumour]:
         """The lesions that a resolved reference points to: its BodyStructure or Condition, or one with its
@@ -117,6 +176,26 @@ class Lesions:
             ]
         index = target.entry.index
         return [t for t in self.tumours if any(e.index == index for e in (*t.bodies, *t.conditions))]
+
+    def is_other(self, target: Target) -> bool:
+        """Whether a resolved reference points to a diagnosis, or a tumour, that is certainly none of the lesions."""
+        if target.contained is not None or self.holding(target):
+            return False
+        index = target.entry.index
+        if any(entry.index == index for entry in self.unsettled):
+            return False
+        return target.entry.type == "Condition" or any(entry.index == index for entry in self.others)
+
+    def named(self, text: str) -> list[Tumour]:
+        """The lesions that a text names by the lesion's id, or by the id or an identifier of one of its resources."""
+        name = lesion_name(text)
+        found = [t for t in self.tumours if t.id == name]
+        return found or [t for t in self.tumours if name in _names(t)]
+
+    def nearly_named(self, text: str) -> list[Tumour]:
+        """The lesions of which a text is a name but for its capitals, spaces and punctuation."""
+        plain = _plain(text)
+        return [t for t in self.tumours if plain and any(plain == _plain(name) for name in (t.id, *_names(t)))]
 
     def only(self) -> Tumour | None:
         """The lesion, where it is the only tumour of any kind that the record names."""
@@ -150,6 +229,16 @@ def lesion_name(text: str) -> str:
     """
     name = shown(text, 100).replace("/", "-")
     return f"lesion-{name}" if name == "patient" else name
+
+
+def _names(tumour: Tumour) -> set[str]:
+    entries = (*tumour.bodies, *tumour.conditions)
+    values = (value for entry in entries for _, value in _identifiers(entry.resource))
+    return {lesion_name(name) for name in (*values, *(entry.id or "" for entry in entries)) if name}
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def _identifiers(resource: object) -> set[tuple[str, str]]:
@@ -233,6 +322,8 @@ class _Finder:
         for group in groups:
             links = {link.condition.index: link for b in group for link in linked[b.index]}
             related = [link.condition for i, link in links.items() if i not in gone or believed(link.condition)]
+            # A refutation that may not be believed leaves open whether there is a tumour.
+            lesions.unsettled += [link.condition for link in links.values() if link.condition not in related]
             sources = [s for b in group for link in linked[b.index] for s in link.sources]
             absorbed |= set(links)
             if self._is_lesion(group, related, lesions):
@@ -248,6 +339,7 @@ class _Finder:
                 lesions.tumours.append(self._tumour([], [condition], ()))
             else:
                 lesions.others.append(condition)
+        lesions.nearby = [entry for entry in lesions.others if self._in_head_and_neck(entry)]
         # Another tumour keeps statements without focus from being about the only one: all that makes it one is named.
         self.remarks.exclude(*(entry.source(role=Role.EXCLUSION) for entry in lesions.others))
         lesions.tumours = _distinct(lesions.tumours)
@@ -387,6 +479,7 @@ class _Finder:
                 "category",
                 "extension",
                 "meta.profile",
+                *ABATEMENT,
             ),
         }
         sources: dict[Source, None] = {}
@@ -399,6 +492,9 @@ class _Finder:
                 sources.setdefault(source)
         for source in links:
             sources.setdefault(source)
+        for entry in (*bodies, *used):
+            if entry.id is None and entry.full_url:
+                sources.setdefault(entry.outer("fullUrl"))  # the lesion may be called by it
         readings = tuple(
             replace(reading, subject=(id_,))
             for reading in self._readings(bodies, used, doubtful)
@@ -416,8 +512,7 @@ class _Finder:
             value = next((v for v in (lesion_name(string(i, "value") or "") for i in ranked) if v), None)
             if value:
                 return value
-        first = (bodies or conditions)[0]
-        return lesion_name(first.id or "") or f"entry-{first.index}"
+        return _address((bodies or conditions)[0])
 
     def _readings(self, bodies: list[Entry], conditions: list[Entry], doubtful: list[Entry]) -> Iterator[Reading]:
         for body in bodies:
@@ -439,8 +534,12 @@ class _Finder:
         location = concept(body.resource.get("location"), self.tables)
         words = self._specific(self._site_words(location))
         yield from self._known(body, "site", words, ("location",))
-        if "location" in body.resource and not words and not self._site_words(location):
-            yield self._weak(body, "site", "location", AbsenceReason.UNREADABLE_CODE)
+        if self._is_far(location):
+            yield self._elsewhere(body, "location")
+        elif "location" in body.resource and not words and not self._site_words(location):
+            unknown = self._weak(body, "site", "location", AbsenceReason.UNREADABLE_CODE)
+            # A place that is coded and not known here may be any, whatever its diagnosis says; a text alone says nothing.
+            yield replace(unknown, weak=not location.raw)
         sides = self._sides([concept(q, self.tables) for q in children(body.resource, "locationQualifier")])
         yield from self._sided(body, sides, "locationQualifier")
         implied = self._specific(location.mapped(self.tables.code_map(self.config.condition_side)))
@@ -458,13 +557,24 @@ class _Finder:
             for element in ("bodySite", "code"):
                 words = self._specific(w for w, its in sites.items() if element in its)
                 yield from self._known(condition, "site", words, (element,), moment)
+        if any(self._is_far(concept(site, self.tables)) for site in children(condition.resource, "bodySite")):
+            yield self._elsewhere(condition, "bodySite")
         code = concept(condition.resource.get("code"), self.tables)
         for site in children(condition.resource, "bodySite"):
             laterality = [
                 concept(e.get("valueCodeableConcept"), self.tables)
                 for _, e in extension(site, self.tables.extensions.laterality)
             ]
-            yield from self._sided(condition, self._sides(laterality), "bodySite")
+            implied = concept(site, self.tables).mapped(self.tables.code_map(self.config.condition_side))
+            yield from self._sided(condition, (*self._sides(laterality), *implied), "bodySite")
+        # In Germany the side is part of the code, and stands in an extension of its coding.
+        codings = children(child(condition.resource, "code"), "coding")
+        sided = [
+            coding(e.get("valueCoding"), self.tables)
+            for one in codings
+            for _, e in extension(one, self.tables.extensions.laterality)
+        ]
+        yield from self._sided(condition, self._sides(sided), "code")
         yield from self._sided(condition, code.mapped(self.tables.code_map(self.config.condition_side)), "code")
         for _, item in extension(condition.resource, self.tables.extensions.histology):
             morphology = concept(item.get("valueCodeableConcept"), self.tables)
@@ -509,6 +619,21 @@ class _Finder:
         sources = tuple(entry.source(element, mapping=f"lesion.{name}") for element in elements)
         for word in words:
             yield Reading(Level.LESION, name, (), Known(word), moment, sources)
+
+    def _is_far(self, place: Concept) -> bool:
+        return place.any_in(self.tables.value_set(self.config.far_sites))
+
+    def _elsewhere(self, entry: Entry, element: str) -> Reading:
+        """That a tumour which is held to be one of head and neck is said to be at a place far from there."""
+        note = "a place far from the head and neck is named"
+        self.remarks.warn(
+            "contradictory-codes",
+            entry.at(element),
+            f"`{shown(entry.key)}` names a place far from the head and neck for a tumour of the head and neck: its "
+            "site stays unknown; correct the place or the diagnosis",
+        )
+        source = entry.source(element, role=Role.ABSENCE)
+        return Reading(Level.LESION, "site", (), Absent(AbsenceReason.INDETERMINATE, note), UNKNOWN_MOMENT, (source,))
 
     def _weak(self, entry: Entry, name: str, element: str, reason: AbsenceReason) -> Reading:
         said = shown(
@@ -563,6 +688,14 @@ def _named(entry: Entry, element: str, role: Role) -> Iterator[Source]:
     node = child(entry.resource, head) if rest else entry.resource
     if (rest or head) in node:
         yield entry.source(element, role=role)
+
+
+def _address(entry: Entry) -> str:
+    """A name for a lesion from what its resource is known by; from its place in the bundle where that is nothing."""
+    values = (string(identifier, "value") or "" for identifier in children(entry.resource, "identifier"))
+    url = (entry.full_url or "").rstrip("/").rpartition("/")[2].rpartition(":")[2]
+    names = (lesion_name(text) for text in (entry.id or "", *values, url))
+    return next((name for name in names if name), f"entry-{entry.index}")
 
 
 def _distinct(tumours: list[Tumour]) -> list[Tumour]:

@@ -63,6 +63,10 @@ def _drug(entry: Entry, setting: Setting) -> tuple[Concept, tuple[Source, ...]]:
     target = setting.references.resolve(entry.resource.get("medicationReference"), entry)
     if target is None:
         return NOTHING, (source,)
+    if string(target.contained or target.entry.resource, "status") == "entered-in-error":
+        if target.contained is None:
+            setting.remarks.exclude(target.entry.source("status", role=Role.EXCLUSION))
+        return NOTHING, (source,)
     if target.contained is not None:
         return concept(target.contained.get("code"), setting.tables), (source, *target.sources)
     if target.entry.type != "Medication":
@@ -105,7 +109,7 @@ def _statements(
     state: Known | Absent = Known(True)
     weak = False
     if use is not Use.YES:
-        state, weak = UNREAD[use], use is Use.WHOSE_UNKNOWN
+        state = UNREAD[use]
     elif future:
         state, weak = FUTURE, True
     elif status not in _TAKEN:

@@ -8,15 +8,17 @@ from typing import Final
 
 from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
-from cds.intake.coding import Concept, concept
+from cds.intake.coding import Concept, concept, extension
 from cds.intake.document import Json, children, string
+from cds.intake.lesions import is_subsetted
 from cds.intake.moments import Dated, observed
 from cds.intake.references import Whose
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Use
-from cds.intake.subjects import Whereabouts, whereabouts
+from cds.intake.spelling import near_facts
+from cds.intake.subjects import Whereabouts, about_the_tumour, whereabouts
 from cds.intake.values import Read, kebab, read_value
-from cds.ruleset.mapping import Coded, ObservationReader, fact_key
+from cds.ruleset.mapping import ObservationReader, fact_key
 from cds.vocabulary import FactDefinition, FactKind, Level
 
 _FINAL: Final = frozenset({"final", "amended", "corrected"})
@@ -36,6 +38,8 @@ class Slot:
     node: Json
     path: str
     reader: ObservationReader | None = None
+    doubt: str = ""
+    """Why the part may mean another fact: its code is none, and only looks like this one."""
 
     @property
     def mapping(self) -> str:
@@ -52,20 +56,23 @@ class Observations:
     """Reads the Observations of one bundle."""
 
     setting: Setting
-    _by_code: dict[Coded, list[ObservationReader]] = field(default_factory=dict)
     _by_name: dict[str, list[FactDefinition]] = field(default_factory=dict)
+    _stages: dict[int, list[tuple[Entry, Source]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for reader in self.setting.tables.readers.observations:
-            if fact_key(reader.fact) in self.setting.vocabulary.facts:
-                for code in self.setting.tables.value_set(reader.codes).codes:
-                    self._by_code.setdefault(code, []).append(reader)
         for definition in self.setting.vocabulary.facts.values():
             if definition.kind is not FactKind.GIVEN:
                 self._by_name.setdefault(kebab(definition.name), []).append(definition)
 
     def read(self) -> None:
         """Add what every Observation states."""
+        for condition in self.setting.record.of("Condition"):
+            for index, stage in enumerate(children(condition.resource, "stage")):
+                for reference in children(stage, "assessment"):
+                    target = self.setting.references.resolve(reference, condition)
+                    if target is not None and target.contained is None:
+                        source = condition.source(f"stage[{index}].assessment", role=Role.CONTEXT)
+                        self._stages.setdefault(target.entry.index, []).append((condition, source))
         for entry in self.setting.record.of("Observation"):
             self._read(entry)
 
@@ -73,7 +80,11 @@ class Observations:
         setting = self.setting
         code = concept(entry.resource.get("code"), setting.tables)
         if not code.readable:
-            if string(entry.resource, "status") not in _DROPPED:
+            if string(entry.resource, "status") in _DROPPED:
+                setting.remarks.exclude(entry.source("status", role=Role.EXCLUSION))
+            elif setting.references.whose(entry)[0] is Whose.NO_PATIENT:
+                setting.use(entry)  # names what shows that it is no statement about the patient
+            else:
                 setting.remarks.warn(
                     "unreadable-code",
                     entry.at("code"),
@@ -117,9 +128,11 @@ class Observations:
             yield from self._coded(entry, own, component, f"component[{index}]")
 
     def _coded(self, entry: Entry, code: Concept, node: Json, path: str) -> Iterator[Slot]:
-        readers: dict[str, ObservationReader] = {r.id: r for c in code.codes for r in self._by_code.get(c, ())}
+        facts, by_code = self.setting.vocabulary.facts, self.setting.tables.observations_by_code
+        found_by = (r for c in code.codes for r in by_code.get(c, ()))
+        readers: dict[str, ObservationReader] = {r.id: r for r in found_by if fact_key(r.fact) in facts}
         for reader in readers.values():
-            yield Slot(self.setting.vocabulary.facts[fact_key(reader.fact)], node, path, reader)
+            yield Slot(facts[fact_key(reader.fact)], node, path, reader)
         for name in code.local(self.setting.tables.local.observation):
             found = self._by_name.get(name.replace("_", "-"), [])
             if len(found) > 1:
@@ -128,6 +141,9 @@ class Observations:
             for definition in found:
                 yield Slot(definition, node, path)
             if not found and not readers:
+                doubt = f"{shown(name)} is no fact, and may mean this one"
+                for definition in near_facts(name, self.setting.vocabulary):
+                    yield Slot(definition, node, path, doubt=doubt)
                 element = f"{path}.code" if path else "code"
                 self.setting.remarks.warn(
                     "unknown-fact",
@@ -137,12 +153,12 @@ class Observations:
 
     def _withdrawn(self, entry: Entry, slot: Slot, status: str) -> None:
         """That a statement was withdrawn is all that is known of the fact, where nothing else is said of it."""
-        setting, reader = self.setting, slot.reader
+        setting = self.setting
         if setting.references.whose(entry)[0] is Whose.NO_PATIENT:
             return
         if self._of_something_else(entry, slot) is not None:
             return
-        where = whereabouts(entry, slot.definition, setting, structure=_implied(reader))
+        where = self._whereabouts(entry, slot)
         if not where.certain:
             return
         dated = observed(entry)
@@ -161,9 +177,9 @@ class Observations:
         reader = slot.reader
         blocked = self._of_something_else(entry, slot)
         if blocked is not None:
-            setting.remarks.exclude(entry.source(blocked, role=Role.EXCLUSION))
+            setting.remarks.exclude(*(entry.source(path, role=Role.EXCLUSION) for path in (blocked, "code")))
             return
-        where = whereabouts(entry, slot.definition, setting, structure=_implied(reader))
+        where = self._whereabouts(entry, slot)
         read = self._value(slot)
         if read is None:
             if "hasMember" in entry.resource or (not slot.path and children(entry.resource, "component")):
@@ -171,26 +187,51 @@ class Observations:
                 return
             read = Read((Absent(AbsenceReason.UNREADABLE_VALUE, "no value is given"),), "")
         states, weak = self._believed(entry, slot, status, use, read, future=future)
-        sources = self._sources(entry, slot, read, dated, where)
+        sources = self._sources(entry, slot, read, dated, where, states)
+        after = self._after(slot)
+        sources += (entry.source(slot.at("extension"), role=Role.CONTEXT),) if after else ()
         if where.problem is not None:
             code, element, details = where.problem
             setting.remarks.warn(code, entry.at(element), f"`{shown(entry.key)}`: {details}")
-        since = fact_key(reader.since) if reader is not None and reader.since is not None else None
+        since, before = (
+            fact_key(event) if event is not None else None
+            for event in ((reader.since, reader.before) if reader is not None else (None, None))
+        )
         said_nothing = (
             use is Use.YES and not future and read.problem is None and read.element.endswith("dataAbsentReason")
         )
-        if not where.certain and said_nothing:
+        if said_nothing and (slot.doubt or not where.certain):
             # What was not measured of something that is not known here hides no value.
             setting.leave_out(sources)
             return
-        for state in states:
-            if not where.certain:
-                note = where.problem[2] if where.problem else ""
-                state, weak = Absent(AbsenceReason.INDETERMINATE, note), True
-            for subject in where.subjects:
-                setting.state(slot.definition, subject, state, dated.moment, sources, weak=weak, since=since)
+        if slot.reader is not None and where.problem is not None and where.problem[0] == "structure-not-known":
+            weak = True  # a distance at large, of nothing known here: it says nothing against one that is named
+        if before is not None and not where.certain:
+            weak = True  # what may be another cancer's first stage says nothing against a stated one
+        doubtful = Absent(AbsenceReason.INDETERMINATE, where.problem[2] if where.problem else "")
+        for subject in where.subjects:
+            for state in states if where.certain else (doubtful,):
+                setting.state(
+                    slot.definition,
+                    subject,
+                    state,
+                    dated.moment,
+                    sources,
+                    weak=weak,
+                    since=since,
+                    after=after,
+                    before=before,
+                )
+        for subject in () if said_nothing else where.possible:
+            setting.state(slot.definition, subject, doubtful, dated.moment, sources, weak=weak, since=since)
         if not where.subjects or weak:
             setting.leave_out(sources)
+
+    def _whereabouts(self, entry: Entry, slot: Slot) -> Whereabouts:
+        reader = slot.reader
+        if reader is not None and reader.of_tumour and slot.definition.level is Level.PATIENT:
+            return about_the_tumour(entry, self._stages, self.setting)
+        return whereabouts(entry, slot.definition, self.setting, structure=_implied(reader))
 
     def _of_something_else(self, entry: Entry, slot: Slot) -> str | None:
         """The element that shows that the value is not of what the code usually speaks of.
@@ -207,16 +248,36 @@ class Observations:
             present = "method" if method.any_in(self.setting.tables.value_set(reader.unless_method)) else None
         return present
 
+    def _may_be_of_something_else(self, entry: Entry, slot: Slot) -> bool:
+        """Whether an element that would show this may have been left out of the resource."""
+        reader = slot.reader
+        measured = slot.definition.kind is FactKind.MEASURE and slot.definition.level is not Level.PATIENT
+        telling = (*reader.unless, *(("method",) if reader.unless_method else ())) if reader else ("specimen",)
+        return measured and is_subsetted(entry) and not set(telling) <= set(entry.resource)
+
+    def _after(self, slot: Slot) -> frozenset[tuple[Level, str]]:
+        """The events that the part says it follows, where their days are not known."""
+        address = self.setting.tables.local.after
+        said = (string(item, "valueCode") or "" for _, item in extension(slot.node, (address,)))
+        levels = {level.value: level for level in Level}
+        paths = (path.partition(".") for path in said if address)
+        return frozenset((levels[level], name) for level, _, name in paths if level in levels)
+
     def _value(self, slot: Slot) -> Read | None:
         tables = self.setting.tables
         reader = slot.reader
         if reader is not None and reader.component is not None:
             wanted = tables.value_set(reader.component)
+            found: list[Read] = []
             for index, component in enumerate(children(slot.node, "component")):
                 if concept(component.get("code"), tables).any_in(wanted):
                     read = read_value(component, slot.definition, tables, map_name=reader.map)
                     if read is not None:
-                        return Read(read.states, f"component[{index}].{read.element}", read.problem)
+                        found.append(Read(read.states, f"component[{index}].{read.element}", read.problem))
+            if found:
+                states = tuple(dict.fromkeys(state for read in found for state in read.states))
+                problem = next((read.problem for read in found if read.problem is not None), None)
+                return Read(states, found[0].element, problem, tuple(read.element for read in found[1:]))
         return read_value(slot.node, slot.definition, tables, map_name=reader.map if reader else None)
 
     def _believed(
@@ -225,7 +286,7 @@ class Observations:
         """The states that count, and whether they only keep silence from being an answer."""
         remarks = self.setting.remarks
         if use is not Use.YES:
-            return (UNREAD[use],), use is Use.WHOSE_UNKNOWN
+            return (UNREAD[use],), False
         if future:
             return (FUTURE,), True
         if status not in _FINAL:
@@ -243,19 +304,33 @@ class Observations:
             remarks.warn(
                 "contradictory-codes",
                 entry.at(slot.at(read.element)),
-                f"the codings of `{shown(entry.key)}` contradict each other; all were kept, none was chosen",
+                f"the {'components' if read.others else 'codings'} of `{shown(entry.key)}` contradict each other; "
+                "all were kept, none was chosen",
             )
-        return read.states, False
+        doubt = slot.doubt
+        if self._may_be_of_something_else(entry, slot):
+            doubt = "the resource is only a part of itself, and may be of a specimen"
+        return ((Absent(AbsenceReason.INDETERMINATE, doubt),) if doubt else read.states), False
 
-    def _sources(self, entry: Entry, slot: Slot, read: Read, dated: Dated, where: Whereabouts) -> tuple[Source, ...]:
-        known = any(isinstance(state, Known) for state in read.states)
+    def _sources(
+        self,
+        entry: Entry,
+        slot: Slot,
+        read: Read,
+        dated: Dated,
+        where: Whereabouts,
+        states: tuple[Known | Absent, ...],
+    ) -> tuple[Source, ...]:
+        known = where.certain and any(isinstance(state, Known) for state in states)
         role = Role.VALUE if known else Role.ABSENCE
         element = slot.at(read.element) if read.element else slot.path
         value = entry.source(element, role=role, date=dated.text, mapping=slot.mapping)
         context = [entry.source(path, role=Role.CONTEXT) for path in ("code", "status") if path in entry.resource]
         if slot.path:
             context.append(entry.source(slot.at("code"), role=Role.CONTEXT))
-        return (value, *context, *self.setting.references.subject_sources(entry), *dated.sources, *where.sources)
+        others = [replace(value, path=f"{entry.type}.{slot.at(element)}") for element in read.others]
+        about = (*self.setting.references.subject_sources(entry), *dated.sources, *where.sources)
+        return (value, *others, *context, *about)
 
 
 def _implied(reader: ObservationReader | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The patient's age, from the date of birth."""
+"""The patient's age, from the date of birth; and whether the patient is alive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 from fractions import Fraction
 
 from cds.case import AbsenceReason, Absent, Role
+from cds.intake.bundle import Entry
 from cds.intake.moments import Moment, span_of
 from cds.intake.remarks import shown
 from cds.intake.setting import UNREAD, Setting, Use
@@ -15,12 +16,42 @@ from cds.quantities import DateSpan, Interval
 from cds.ruleset.mapping import fact_key
 
 
-def read_patient(setting: Setting) -> None:
-    """Add the age that the Patient's date of birth gives at `as_of`."""
+def read_patient(setting: Setting) -> bool:
+    """Add the age that the Patient's date of birth gives at `as_of`; whether the patient has died by then."""
     entry = setting.record.patient
     use = setting.use(entry)
-    if entry.resource.get("deceasedBoolean") is True or "deceasedDateTime" in entry.resource:
-        setting.remarks.warn("deceased", entry.path, "the record says that the patient has died")
+    _read_age(entry, use, setting)
+    return _has_died(entry, setting)
+
+
+def _has_died(entry: Entry, setting: Setting) -> bool:
+    """Whether the record says that the patient does not live on the day of the answer: then nothing is assessed."""
+    stated = entry.resource.get("deceasedBoolean")
+    text = entry.resource.get("deceasedDateTime")
+    died = span_of(text)
+    if stated is None and text is None:
+        if {"_deceasedBoolean", "_deceasedDateTime"} & set(entry.resource):
+            element = "deceasedBoolean" if "_deceasedBoolean" in entry.resource else "deceasedDateTime"
+            setting.remarks.warn("deceased", entry.at(f"_{element}"), "whether the patient is alive is not known")
+        return False
+    if stated is False and text is None:
+        return False
+    element = "deceasedBoolean" if text is None else "deceasedDateTime"
+    if died is not None and died.first > setting.as_of:
+        setting.remarks.inform(
+            "deceased", entry.at(element), f"the patient died on {died}, after {setting.as_of}, the day of the answer"
+        )
+        return False
+    when = f" on {died}" if died is not None else ""
+    setting.remarks.error(
+        "deceased",
+        entry.at(element),
+        f"the record says that the patient has died{when}; no lesion was assessed; check that this is the right record",
+    )
+    return True
+
+
+def _read_age(entry: Entry, use: Use, setting: Setting) -> None:
     for reader in setting.tables.readers.age:
         definition = setting.definition(*fact_key(reader.fact))
         if definition is None or "birthDate" not in entry.resource:

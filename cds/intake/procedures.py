@@ -1,4 +1,4 @@
-"""Procedures, imaging studies and requests as statements of what was done, where, and what the patient declined."""
+"""Procedures, imaging studies and requests as statements of what was done, and where."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import Final
 from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import concept, extension
-from cds.intake.document import Json, child, children, string
+from cds.intake.document import child, children, string
 from cds.intake.lesions import Tumour
 from cds.intake.moments import Dated, Moment, dated_by
+from cds.intake.refusals import denied, refused
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
 from cds.intake.values import measured
 from cds.quantities import DateSpan, Interval
-from cds.ruleset.mapping import DoneReader, RefusalReader, TreatmentReader, fact_key
+from cds.ruleset.mapping import DoneReader, TreatmentReader, fact_key
 from cds.vocabulary import FactDefinition, Level
 
 _DONE: Final = frozenset({"completed"})
@@ -42,7 +43,7 @@ def read_procedures(setting: Setting) -> None:
         done = [r for r in readers.done if performed and code.any_in(setting.tables.value_set(r.codes))]
         treatments = [r for r in readers.treatments if performed and code.any_in(setting.tables.value_set(r.codes))]
         for refusal in refusals:
-            statements += _refused(entry, refusal, setting)
+            statements += refused(entry, refusal, setting)
         for examination in done:
             statements += _done(entry, examination, setting)
         for treatment in treatments:
@@ -58,6 +59,8 @@ def read_procedures(setting: Setting) -> None:
     for entry in setting.record.of("ImagingStudy"):
         for examination in readers.done:
             statements += _imaged(entry, examination, setting)
+    for entry in setting.record.of("Consent"):
+        statements += denied(entry, setting)
     for reader in readers.treatments:
         statements += _treated(reader, treated.get(reader.id, []), setting)
     setting.any_of(statements)
@@ -82,11 +85,6 @@ def _unreadable(entry: Entry, setting: Setting) -> None:
     )
 
 
-def _exclude(entry: Entry, elements: Iterable[str], setting: Setting) -> None:
-    present = dict.fromkeys(element for element in elements if element in entry.resource)
-    setting.remarks.exclude(*(entry.source(element, role=Role.EXCLUSION) for element in present))
-
-
 def _performed(entry: Entry) -> Dated:
     return dated_by(entry, "performedPeriod", "performedDateTime")
 
@@ -97,7 +95,7 @@ def _performed(entry: Entry) -> Dated:
 def _done(entry: Entry, reader: DoneReader, setting: Setting) -> Iterator[Statement]:
     status = string(entry.resource, "status") or ""
     if status in _NOT_GIVEN or status in ("in-progress", "stopped"):
-        _exclude(entry, ("status", "code"), setting)
+        setting.leave_unused(entry, "status", "code")
         return
     unsure = None if status in _DONE else f"a Procedure has the status {shown(status)}"
     yield from _happened(entry, reader, "code", _performed(entry), unsure, setting)
@@ -114,7 +112,7 @@ def _imaged(entry: Entry, reader: DoneReader, setting: Setting) -> Iterator[Stat
         return
     status = string(entry.resource, "status") or ""
     if status in ("registered", "cancelled", "entered-in-error"):
-        _exclude(entry, ("status", "code"), setting)
+        setting.leave_unused(entry, "status", "code")
         return
     unsure = None if status == "available" else f"an ImagingStudy has the status {shown(status)}"
     element = "modality" if "modality" in entry.resource else "series"
@@ -132,7 +130,7 @@ def _happened(
     state: Known | Absent = Known(True)
     weak = False
     if use is not Use.YES:
-        state, weak = UNREAD[use], use is Use.WHOSE_UNKNOWN
+        state = UNREAD[use]
     elif future:
         state, weak = FUTURE, True
     elif unsure is not None:
@@ -172,7 +170,7 @@ class _Course:
 def _courses(entry: Entry, reader: TreatmentReader, setting: Setting) -> Iterator[_Course]:
     status = string(entry.resource, "status") or ""
     if status in _NOT_GIVEN:
-        _exclude(entry, ("status", "code"), setting)
+        setting.leave_unused(entry, "status", "code")
         return
     use = setting.use(entry)
     if use is Use.NOT_THE_PATIENTS:
@@ -184,9 +182,9 @@ def _courses(entry: Entry, reader: TreatmentReader, setting: Setting) -> Iterato
         for e in ("status", "bodySite", "reasonReference", "extension")
         if e in entry.resource
     ]
-    sites, volumes = _sites(entry, reader, setting)
+    sites, sides, volumes = _sites(entry, reader, setting)
     for tumour in setting.lesions.tumours:
-        where, note, named = _place(entry, reader, tumour, sites, setting)
+        where, note, named = _place(entry, reader, tumour, sites, sides, setting)
         if where is _Where.ELSEWHERE:
             setting.remarks.exclude(
                 *(entry.source(s.path.partition(".")[2], role=Role.EXCLUSION) for s in context),
@@ -220,9 +218,15 @@ def _ended(entry: Entry) -> bool:
     return string(child(entry.resource, "performedPeriod"), "end") is not None
 
 
-def _sites(entry: Entry, reader: TreatmentReader, setting: Setting) -> tuple[tuple[str, ...], tuple[Source, ...]]:
-    """The sites that a treatment names: by body site, by irradiated volume, by what the operation's code implies."""
+def _sites(
+    entry: Entry, reader: TreatmentReader, setting: Setting
+) -> tuple[tuple[str, ...], frozenset[str], tuple[Source, ...]]:
+    """The sites and sides that a treatment names: by body site, by irradiated volume, by what the operation's code
+    implies.
+    """
     tables = setting.tables
+    codes = tables.code_map(tables.lesions.side)
+    sides: set[str] = set()
     site_map = tables.code_map(tables.lesions.site)
     far = tables.value_set(tables.lesions.far_sites)
     words: dict[str, None] = {}
@@ -236,12 +240,17 @@ def _sites(entry: Entry, reader: TreatmentReader, setting: Setting) -> tuple[tup
 
     for site in children(entry.resource, "bodySite"):
         add(site)
+        for _, item in extension(site, tables.extensions.laterality):
+            sides.update(concept(item.get("valueCodeableConcept"), tables).mapped(codes))
     for _, item in extension(entry.resource, tables.extensions.dose_to_volume):
         for inner in children(item, "extension"):
             target = setting.references.resolve(inner.get("valueReference"), entry)
             if target is not None and target.contained is None and target.entry.type == "BodyStructure":
                 add(target.entry.resource.get("location"))
                 sources.setdefault(target.entry.source("location", role=Role.CONTEXT))
+                for qualifier in children(target.entry.resource, "locationQualifier"):
+                    sides.update(concept(qualifier, tables).mapped(codes))
+                    sources.setdefault(target.entry.source("locationQualifier", role=Role.CONTEXT))
                 if "profile" in child(target.entry.resource, "meta"):  # that of a volume keeps it from being a tumour
                     sources.setdefault(target.entry.source("meta.profile", role=Role.CONTEXT))
                 for source in target.sources:
@@ -251,24 +260,36 @@ def _sites(entry: Entry, reader: TreatmentReader, setting: Setting) -> tuple[tup
         for sites in code.mapped(tables.code_map(reader.sites)):
             for word in sites.split():
                 words.setdefault(word)
-    return tuple(words), tuple(sources)
+    return tuple(words), frozenset(sides), tuple(sources)
 
 
 def _place(
-    entry: Entry, reader: TreatmentReader, tumour: Tumour, sites: tuple[str, ...], setting: Setting
+    entry: Entry,
+    reader: TreatmentReader,
+    tumour: Tumour,
+    sites: tuple[str, ...],
+    sides: frozenset[str],
+    setting: Setting,
 ) -> tuple[_Where, str, tuple[Source, ...]]:
     """Whether a treatment was at the site of a lesion."""
-    for reference in children(entry.resource, "reasonReference"):
-        target = setting.references.resolve(reference, entry)
-        if target is not None and tumour in setting.lesions.holding(target):
-            return _Where.HERE, "", target.sources
+    reason = _reason(entry, tumour, setting)
     known = {
         r.state.value
         for r in setting.readings
         if r.name == "site" and r.level is Level.LESION and r.subject == (tumour.id,) and isinstance(r.state, Known)
     }
     if sites and all(site == "far" for site in sites):
+        if reason is not None:
+            return _Where.UNCLEAR, "it was for this lesion, and far from the head and neck", reason
         return _Where.ELSEWHERE, "", ()
+    if reason is not None:
+        if _other_side(sides, tumour, setting):
+            return _Where.UNCLEAR, "it was on the other side", reason
+        elsewhere = {site for site in sites if site != setting.tables.lesions.unspecified} - set(map(str, known))
+        if not elsewhere or known & set(sites):
+            return _Where.HERE, "", reason
+        said = shown(", ".join(sorted(elsewhere - {"?", "far"}))) or "no site known here"
+        return _Where.UNCLEAR, f"it was for this lesion, and names {said}", reason
     if len(known) != 1:
         return _Where.UNCLEAR, "the lesion's site is not known", ()
     (site,) = map(str, known)
@@ -278,7 +299,7 @@ def _place(
         return _Where.UNCLEAR, f"it names {said}", ()
     if reader.this_lesion and setting.lesions.only() is not tumour:
         return _Where.UNCLEAR, "it does not say which lesion was treated", ()
-    if _other_side(entry, tumour, setting):
+    if _other_side(sides, tumour, setting):
         return _Where.UNCLEAR, "it was on the other side", ()
     return (
         _Where.HERE,
@@ -287,15 +308,16 @@ def _place(
     )
 
 
-def _other_side(entry: Entry, tumour: Tumour, setting: Setting) -> bool:
-    tables = setting.tables
-    codes = tables.code_map(tables.lesions.side)
-    treated = {
-        side
-        for site in children(entry.resource, "bodySite")
-        for _, e in extension(site, tables.extensions.laterality)
-        for side in concept(e.get("valueCodeableConcept"), tables).mapped(codes)
-    }
+def _reason(entry: Entry, tumour: Tumour, setting: Setting) -> tuple[Source, ...] | None:
+    """The elements by which a treatment says that it was for a lesion; `None` where it does not."""
+    for reference in children(entry.resource, "reasonReference"):
+        target = setting.references.resolve(reference, entry)
+        if target is not None and tumour in setting.lesions.holding(target):
+            return target.sources
+    return None
+
+
+def _other_side(treated: frozenset[str], tumour: Tumour, setting: Setting) -> bool:
     own = {
         r.state.value
         for r in setting.readings
@@ -352,80 +374,3 @@ def _last_end(
 def _since(end: DateSpan, definition: FactDefinition, setting: Setting) -> Known | Absent:
     days = [(setting.as_of - day).days for day in (end.last, end.first)]
     return measured(Interval(Fraction(max(0, days[0])), Fraction(days[1])), "d", definition)
-
-
-# --------------------------------------------------------------------------------------------------------------
-# refusals
-
-
-def _refused(entry: Entry, reader: RefusalReader, setting: Setting) -> Iterator[Statement]:
-    status = string(entry.resource, "status") or ""
-    wanted = {"ServiceRequest": "revoked", "Procedure": "not-done"}[entry.type]
-    reasons = list(_reasons(entry, setting))
-    given = [
-        element
-        for element, reason in reasons
-        if concept(reason, setting.tables).any_in(setting.tables.value_set(reader.reasons))
-    ]
-    if status != wanted or not given:
-        _exclude(entry, ("status", "code", *(element for element, _ in reasons)), setting)
-        return
-    definition = setting.definition(*fact_key(reader.fact))
-    use = setting.use(entry)
-    if definition is None or use is Use.NOT_THE_PATIENTS:
-        return
-    dated = dated_by(entry, "authoredOn", "performedPeriod", "performedDateTime", "occurrenceDateTime")
-    moment, future = setting.timely(entry, dated)
-    lesions, sources, sure = _declined_for(entry, setting)
-    state: Known | Absent = Known(True)
-    weak = False
-    if use is not Use.YES:
-        state, weak = UNREAD[use], use is Use.WHOSE_UNKNOWN or not sure
-    elif future:
-        state, weak = FUTURE, True
-    elif not sure:
-        state, weak = (
-            Absent(AbsenceReason.INDETERMINATE, "a treatment was declined, for which lesion is not said"),
-            True,
-        )
-        setting.remarks.warn(
-            "which-lesion",
-            entry.path,
-            f"`{shown(entry.key)}` does not say for which lesion the patient declined it; "
-            "refer to the lesion with `reasonReference`",
-        )
-    role = Role.VALUE if isinstance(state, Known) else Role.ABSENCE
-    value = entry.source(given[0], role=role, date=dated.text, mapping=reader.id)
-    context = [
-        entry.source(e, role=Role.CONTEXT)
-        for e in ("code", "status", "reasonReference", "bodySite")
-        if e in entry.resource
-    ]
-    named = (value, *context, *setting.references.subject_sources(entry), *dated.sources, *sources)
-    for lesion in lesions:
-        yield Statement(definition, (lesion,), state, moment, tuple(dict.fromkeys(named)), weak)
-
-
-def _reasons(entry: Entry, setting: Setting) -> Iterator[tuple[str, Json]]:
-    for _, item in extension(entry.resource, setting.tables.extensions.status_reason):
-        yield "extension", child(item, "valueCodeableConcept")
-    if "statusReason" in entry.resource:
-        yield "statusReason", child(entry.resource, "statusReason")
-
-
-def _declined_for(entry: Entry, setting: Setting) -> tuple[tuple[str, ...], tuple[Source, ...], bool]:
-    """The lesions that a declined treatment was for, by reference; else the only tumour of the record."""
-    found: dict[str, None] = {}
-    sources: dict[Source, None] = {}
-    for reference in children(entry.resource, "reasonReference"):
-        target = setting.references.resolve(reference, entry)
-        for tumour in setting.lesions.holding(target) if target is not None else ():
-            found.setdefault(tumour.id)
-            for source in target.sources if target is not None else ():
-                sources.setdefault(source)
-    if found:
-        return tuple(found), tuple(sources), True
-    only = setting.lesions.only()
-    if only is not None:
-        return (only.id,), only.sources, True
-    return tuple(t.id for t in setting.lesions.tumours), (), False

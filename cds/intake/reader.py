@@ -31,6 +31,8 @@ from cds.intake.document import Limits, child, parse_document
 from cds.intake.exclusions import unused
 from cds.intake.forms import find_form_lesions, read_forms
 from cds.intake.freshness import Ages, freshened
+from cds.intake.imaging import read_imaging
+from cds.intake.institution import with_maps_named
 from cds.intake.lesions import Standing, Tumour, find_lesions, is_cancer, is_tumour, lesion_name, standing
 from cds.intake.medications import read_medications
 from cds.intake.observations import Observations
@@ -41,7 +43,8 @@ from cds.intake.reconcile import Reading, Subject, reconciled, report_conflicts
 from cds.intake.references import References
 from cds.intake.remarks import Remarks, shown
 from cds.intake.resources import is_valid
-from cds.intake.setting import ANY, Setting, Use
+from cds.intake.setting import ANY, FUTURE, Setting, Use
+from cds.intake.within import read_within
 from cds.quantities import DateSpan
 from cds.ruleset.mapping import MappingTables
 from cds.truth import Truth
@@ -51,6 +54,7 @@ FactKey = tuple[Level, str]
 READ_TYPES: Final = (
     "BodyStructure",
     "Condition",
+    "Consent",
     "ImagingStudy",
     "MedicationAdministration",
     "MedicationRequest",
@@ -76,9 +80,9 @@ def read_bundle(
 ) -> Case:
     """The case that a FHIR R4 or R4B bundle tells of.
 
-    `lesion` keeps one lesion by its id; `ages` gives the greatest age of what a parameter limits (`bloodTestAge`),
-    unset ones being left out. Raises `UnusableInput` with every problem that makes the bundle unusable; what is only
-    partly usable is in `Case.issues`.
+    `lesion` keeps one lesion by its id, or the id or an identifier of its resource; `ages` gives the greatest age of
+    what a parameter limits (`bloodTestAge`), unset ones being left out. Raises `UnusableInput` with every problem that
+    makes the bundle unusable; what is only partly usable is in `Case.issues`.
 
     >>> from cds.vocabulary import Vocabulary
     >>> bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": {"resourceType": "Patient"}}]}
@@ -98,21 +102,29 @@ def read_bundle(
     remarks.stop_if_unusable()
     setting = Setting(vocabulary, mapping, as_of, record, references, remarks)
     _find_lesions(setting)
-    lesion = None if lesion is None else lesion_name(lesion)
+    if lesion is not None:
+        asked = setting.lesions.named(lesion)
+        lesion = asked[0].id if len(asked) == 1 else lesion_name(lesion)
     if lesion is not None and lesion not in {tumour.id for tumour in setting.lesions.tumours}:
         known = ", ".join(f"`{tumour.id}`" for tumour in setting.lesions.tumours) or "none: the record names no lesion"
         remarks.error("unknown-lesion", "", f"`{shown(lesion)}` is no lesion of this record; accepted are {known}")
         remarks.stop_if_unusable()
-    read_patient(setting)
+    is_dead = read_patient(setting)
+    read_within(setting)
     Observations(setting).read()
     read_conditions(setting)
     read_medications(setting)
     read_forms(setting)
+    read_imaging(setting)
     read_procedures(setting)  # last: where a treatment was is compared with where the lesion is
     if record.incomplete:
         setting.shadow(
             setting.all_facts(), AbsenceReason.TEMP_UNKNOWN, "the bundle says that it is incomplete", *record.incomplete
         )
+    remarks.exclude(*references.blocked)
+    if is_dead:
+        setting.lesions.tumours.clear()  # nothing is assessed; the facts of the patient can still be read
+    setting.readings = with_maps_named(setting.readings, record.entries, mapping)
     return _Facts(setting, ages or {}).case(lesion)
 
 
@@ -124,10 +136,11 @@ def _find_lesions(setting: Setting) -> None:
     unread: list[Entry] = []
     for entry in setting.record.of("BodyStructure", "Condition"):
         if entry.type == "Condition":
-            gone = standing(entry, tables)[0] is Standing.WITHDRAWN
+            how, decides = standing(entry, tables)
+            gone = how is Standing.WITHDRAWN
             withdrawn += [entry] if gone else []
             if gone or not is_cancer(entry, tables):
-                setting.remarks.exclude(entry.source("verificationStatus" if gone else "code", role=Role.EXCLUSION))
+                setting.remarks.exclude(entry.source(decides if gone else "code", role=Role.EXCLUSION))
                 continue
         elif entry.resource.get("active") is False or not is_tumour(entry, vocabulary, tables):
             setting.remarks.exclude(*_no_tumour(entry))
@@ -180,13 +193,31 @@ class _Facts:
         self.ages = ages
         self.groups: dict[tuple[Level, str, Subject], list[Reading]] = {}
         self.events: dict[tuple[Level, str, Subject], Fact] = {}
-        for reading in setting.readings:
+        for reading in map(self._not_to_come, setting.readings):
             self.groups.setdefault((reading.level, reading.name, reading.subject), []).append(reading)
+
+    def _not_to_come(self, reading: Reading) -> Reading:
+        """The reading, or that it is an error where it dates an event after the day of the answer."""
+        state = reading.state
+        if not isinstance(state, Known) or not isinstance(state.value, DateSpan):
+            return reading
+        if state.value.first <= self.setting.as_of:
+            return reading
+        first, *rest = reading.sources
+        where = first.entry + "".join(first.path.partition(".")[1:])
+        self.setting.remarks.warn(
+            "future-dated",
+            where,
+            f"`{reading.level.value}.{reading.name}` is said to be {state.value}, after {self.setting.as_of}; it was "
+            "not used",
+        )
+        self.setting.remarks.exclude(replace(first, role=Role.EXCLUSION.value))
+        return replace(reading, state=FUTURE, sources=(replace(first, role=Role.ABSENCE.value), *rest), weak=True)
 
     def case(self, only: str | None) -> Case:
         setting = self.setting
         events = {key for d in setting.vocabulary.facts.values() if d.fresh for key in d.fresh.since}
-        events |= {r.since for r in setting.readings if r.since is not None}
+        events |= {key for r in setting.readings for key in (r.since, r.before) if key is not None}
         lesions = [tumour.id for tumour in setting.lesions.tumours]
         for key in sorted(events, key=lambda k: (k[0].value, k[1])):
             for subject in [()] if key[0] is Level.PATIENT else [(id_,) for id_ in lesions]:
@@ -267,9 +298,9 @@ class _Facts:
         sources = tuple(dict.fromkeys(s for shadow in over for s in shadow.sources))
         return Fact(Absent(over[0].reason, over[0].note), sources)
 
-    def _event_facts(self, definition: FactDefinition, subject: Subject) -> list[Fact]:
+    def _event_facts(self, definition: FactDefinition, subject: Subject) -> list[tuple[FactKey, Fact]]:
         assert definition.fresh is not None, "only facts with a freshness come here"
-        return [fact for since in definition.fresh.since for fact in self._events(since, subject)]
+        return [(since, fact) for since in definition.fresh.since for fact in self._events(since, subject)]
 
     def _events(self, since: FactKey, subject: Subject) -> list[Fact]:
         """The dates that a statement must not precede: its lesion's, or every lesion's for a fact of the patient."""
@@ -280,7 +311,9 @@ class _Facts:
         return [self._fact(since, (tumour.id,)) for tumour in self.setting.lesions.tumours]
 
     def _timely(self, reading: Reading) -> Reading:
-        """The reading, or its absence where its mapping says that it speaks of the time before an event."""
+        """The reading, or its absence where its mapping says that it speaks of the time before an event, or after."""
+        if reading.before is not None:
+            return self._earlier(reading, reading.before)
         if reading.since is None or not isinstance(reading.state, Known):
             return reading
         span = reading.moment.span if reading.moment.dated else None
@@ -292,6 +325,20 @@ class _Facts:
                 return replace(reading, state=Absent(AbsenceReason.STALE, note), sources=sources)
             reading = replace(reading, sources=sources)
         return reading
+
+    def _earlier(self, reading: Reading, event: FactKey) -> Reading:
+        """The reading, or an absence that says nothing against another, where it does not certainly precede the event.
+
+        What is said of the first disease is read only from before every recurrence.
+        """
+        span = reading.moment.span if reading.moment.dated else None
+        events = self._events(event, reading.subject)
+        sources = tuple(dict.fromkeys((*reading.sources, *(s for one in events for s in _context(one.sources)))))
+        first = (one.value for one in events)
+        if span and events and all(isinstance(day, DateSpan) and span.before(day) is Truth.TRUE for day in first):
+            return replace(reading, sources=sources)
+        note = "not known to be of the time before the recurrence"
+        return replace(reading, state=Absent(AbsenceReason.INDETERMINATE, note), sources=sources, weak=True)
 
 
 def _context(sources: Iterable[Source]) -> Iterable[Source]:

@@ -4,8 +4,8 @@ Tests compare the two directions, so this module is written from the wire format
 value set with the reader. It is also where integrators' samples, and the patients that a proof prints, come from.
 
 What silence says already is not written: a fact that was never recorded, a document fact that is false because nobody
-wrote one, and a distance that only the closing statement of a report bounds. Where a reader would work out a fact from
-others (the pattern of the recurrence, from where its lesions are), that it was never recorded is written.
+wrote one, a distance that only the closing statement of a report bounds. Where silence would be read as something else
+(a document as not there, a pattern as what the lesions' sites come to), that the fact was never recorded is written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cds.case import (
     bounded,
     structures_at_risk,
 )
-from cds.case.case import silent
+from cds.case.case import implied, silent
 from cds.errors import CdsError
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType, ValueType
 from cds.quantities import DateSpan, Interval
@@ -49,7 +49,10 @@ DATA_ABSENT_REASON: Final = "http://terminology.hl7.org/CodeSystem/data-absent-r
 TUMOUR_PROFILE: Final = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-tumor"
 LATERALITY: Final = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-laterality-qualifier"
 LESION_IDENTIFIER: Final = "urn:example:tumour-board"
-UNRECORDED: Final = {"coding": [{"system": f"{LOCAL}absence", "code": "never-recorded"}]}
+ABSENCE: Final = f"{LOCAL}absence"
+"""The local code system of reasons for which a fact has no value; for those that FHIR has no word for."""
+AFTER: Final = "https://example.org/fhir/StructureDefinition/hnc-cds-after"
+"""The extension by which an Observation says that it follows an event (a fact of type Date) whose day is not known."""
 WORKED_OUT: Final = "recurrencePattern"
 """The fact of the patient that follows from the sites of all lesions where nothing is said of it."""
 SIDES: Final = {"left": "7771000", "right": "24028007", "midline": "399488007"}
@@ -68,6 +71,9 @@ FHIR_ABSENCES: Final = (
 )
 """The reasons that FHIR's code system `data-absent-reason` has a word for (R4, with the same spelling)."""
 
+_UNRECORDED: Final[Json] = {
+    "dataAbsentReason": {"coding": [{"system": ABSENCE, "code": AbsenceReason.NEVER_RECORDED.value}]}
+}
 _BODY: Final = ("site", "side", "histology")
 """Facts of a lesion that its BodyStructure carries; what is not plainly known of them is said as an Observation."""
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,24}")
@@ -77,9 +83,9 @@ _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 class NotRebuildable(CdsError):
     """A case that no bundle would be read as; `problems` names every fact at fault and why.
 
-    >>> raise NotRebuildable(["patient: patient.inr: no word for the reason `stale` in FHIR; leave the fact out"])
+    >>> raise NotRebuildable(["patient: patient.inr: known to be any value at all; leave it out"])
     Traceback (most recent call last):
-    cds.intake.rebuild.NotRebuildable: patient: patient.inr: no word for the reason `stale` in FHIR; leave the fact out
+    cds.intake.rebuild.NotRebuildable: patient: patient.inr: known to be any value at all; leave it out
     """
 
     code: ClassVar[str] = "not-rebuildable"
@@ -105,9 +111,10 @@ def kebab(name: str) -> str:
 def rebuild(case: Case, vocabulary: Vocabulary) -> dict[str, object]:
     """The bundle (type `collection`, ready for `json.dumps`) that intake reads as `case`.
 
-    Everything is dated `as_of`; ids and fullUrls follow from the facts' names alone. Raises `NotRebuildable` where a
-    fact has no form in FHIR (a date span of two years, the reason `stale`) or would be read otherwise (an implausible
-    value, a fact that counts since an event whose date is not known).
+    Everything is dated `as_of`; ids and fullUrls follow from the facts' names alone. A fact that counts since an event
+    is said to follow it where the day of the event is not known. Every case that intake can give has its bundle; raises
+    `NotRebuildable` for one that it cannot give: an implausible value, a fact older than what it has to follow, two
+    lesions with one id.
 
     >>> from cds.case import assemble
     >>> from cds.testing import sample_vocabulary
@@ -155,8 +162,7 @@ def _write(case: Case, vocabulary: Vocabulary) -> tuple[Json, list[str]]:
         if age is None or definition.name != "ageYears":
             observations += _observations(whom, definition, silent(definition, {"any": ()}), problems)
     if _is_worked_out(case):
-        observations.append(_observation(whom, vocabulary.fact(Level.PATIENT, WORKED_OUT), "",
-                                         {"dataAbsentReason": UNRECORDED}))  # fmt: skip
+        observations.append(_observation(whom, vocabulary.fact(Level.PATIENT, WORKED_OUT), "", _UNRECORDED))
     for lesion in case.lesions:
         body = _body_structure(lesion, subject)
         bodies.append(body)
@@ -166,7 +172,10 @@ def _write(case: Case, vocabulary: Vocabulary) -> tuple[Json, list[str]]:
             if definition.name not in _BODY or not _in_body(definition.name, lesion.facts[definition.name]):
                 observations += _observations(whom, definition, silent(definition, {"any": ()}), problems)
         observations += _structures(whom, lesion, vocabulary, problems)
-    if len({str(body["id"]) for body in bodies}) < len(bodies):
+    names = [lesion.id for lesion in case.lesions]
+    problems += [f"lesions: `{n}` is no id of a lesion; take a word or a few without `/`, other than `patient`"
+                 for n in names if not _names_a_lesion(n)]  # fmt: skip
+    if len(set(names)) < len(names):
         problems.append("lesions: two lesions have the same id; give each its own, since facts name their lesion by it")
     entries = [{"fullUrl": _full_url(r), "resource": r} for r in [patient, *bodies, *observations]]
     return {"resourceType": "Bundle", "type": "collection", "entry": entries}, problems
@@ -213,16 +222,15 @@ def _structures(about: _Subject, lesion: Lesion, vocabulary: Vocabulary, problem
             problems.append(f"{key}: `{structure.side}` is no side of this structure; it has {' or '.join(sides)}")
         whom = _Subject(key, about.case, lesion, structure.facts, {**about.context, "bodySite": _body_site(structure)},
                         f"{about.prefix}.{structure.name}.{structure.side}")  # fmt: skip
-        before, written = len(problems), False
-        for definition in vocabulary.of(Level.STRUCTURE):
-            if definition.kind is not FactKind.GIVEN:
-                unwritten = _unwritten(vocabulary, definition, structure, lesion.facts)
-                for observation in _observations(whom, definition, unwritten, problems):
-                    written = True
-                    yield observation
-        if not written and (structure.name, structure.side) not in enumerated and len(problems) == before:
-            problems.append(f"{key}: the site does not enumerate this structure and nothing is recorded of it; "
-                            "record a fact of it or leave it out")  # fmt: skip
+        written = False
+        stated = [d for d in vocabulary.of(Level.STRUCTURE) if d.kind is not FactKind.GIVEN]
+        for definition in stated:
+            unwritten = _unwritten(vocabulary, definition, structure, lesion.facts)
+            for observation in _observations(whom, definition, unwritten, problems):
+                written = True
+                yield observation
+        if stated and not written and (structure.name, structure.side) not in enumerated:
+            yield _observation(whom, stated[0], "", _UNRECORDED)  # else the bundle would not name the structure
 
 
 def _body_site(structure: Structure) -> Json:
@@ -236,23 +244,21 @@ def _body_site(structure: Structure) -> Json:
 def _unwritten(vocabulary: Vocabulary, definition: FactDefinition, structure: Structure, lesion: Facts) -> Fact:
     """What a structure's fact would be if the bundle said nothing about it."""
     silence = silent(definition, {"any": ()})
-    return bounded(vocabulary, {**structure.facts, definition.name: silence}, lesion)[definition.name]
+    facts = implied(vocabulary, {**structure.facts, definition.name: silence})
+    return bounded(vocabulary, facts, lesion)[definition.name]
 
 
 def _observations(about: _Subject, definition: FactDefinition, unwritten: Fact, problems: list[str]) -> list[Json]:
     """One fact as no, one or (in conflict) several Observations; `unwritten` is what saying nothing is read as."""
     fact = about.facts[definition.name]
     try:
-        if _never_recorded(fact):
-            if _never_recorded(unwritten):
-                return []
-            raise _Unsayable(f"never recorded, which is read as `{_text(unwritten.value)}` ({unwritten.note}); "
-                             "say which of the two holds")  # fmt: skip
+        if _never_recorded(fact) and _never_recorded(unwritten):
+            return []
         if fact.state == unwritten.state and fact.note == unwritten.note:
             return []
-        if isinstance(fact.state, Known):
-            _check_event(about, definition)
         forms = _forms(definition, fact)
+        if isinstance(fact.state, Known):
+            forms = [{**_after(about, definition), **form} for form in forms]
     except _Unsayable as problem:
         problems.append(f"{about.name}: {definition.path}: {problem}")
         return []
@@ -271,6 +277,13 @@ def _observation(about: _Subject, definition: FactDefinition, number: str, form:
         "effectiveDateTime": about.case.as_of.isoformat(),
         **form,
     }
+
+
+def _names_a_lesion(name: str) -> bool:
+    """Whether a lesion can be called so: one short line of visible characters that is no other subject's name."""
+    line = " ".join(name.split())
+    plain = line == name and name.isprintable() and not set("/`") & set(name)
+    return plain and 0 < len(name) <= 100 and name != "patient"
 
 
 def _is_worked_out(case: Case) -> bool:
@@ -301,35 +314,34 @@ def _absence(definition: FactDefinition, reason: AbsenceReason) -> Json:
     for code, meant in definition.absences.items():
         if meant == reason.value:
             return {"valueCodeableConcept": _concept(f"{LOCAL}{kebab(definition.name)}", code)}
-    words = ", ".join([r.value for r in FHIR_ABSENCES] + sorted(set(definition.absences.values())))
-    raise _Unsayable(f"no word for the reason `{reason.value}` in FHIR or the fact's `absences`; say one of {words}")
+    return {"dataAbsentReason": _concept(ABSENCE, reason.value)}
 
 
-def _check_event(about: _Subject, definition: FactDefinition) -> None:
-    """Refuse a fact that the reader would find stale, everything being dated `as_of`."""
+def _after(about: _Subject, definition: FactDefinition) -> Json:
+    """That a fact follows the events since which it counts, for those whose days do not show it.
+
+    Everything being dated `as_of`, that is an event that is not known, or that may be later.
+    """
+    follows: list[Json] = []
     for level, name in definition.fresh.since if definition.fresh is not None else ():
-        _check_date(about, definition, level, name)
+        days = [event.value for event in _events(about, level, name)]
+        for day in days:
+            if isinstance(day, DateSpan) and day.first > about.case.as_of:
+                raise _Unsayable(f"counts since `{level.value}.{name}`, which is {day}; the bundle is dated "
+                                 f"{about.case.as_of}, so give an earlier date")  # fmt: skip
+        undecided = definition.fresh is not None and definition.fresh.unknown_event != "usable"
+        if any(day.last > about.case.as_of if isinstance(day, DateSpan) else undecided for day in days):
+            follows.append({"url": AFTER, "valueCode": f"{level.value}.{name}"})
+    return {"extension": follows} if follows else {}
 
 
-def _check_date(about: _Subject, definition: FactDefinition, level: Level, name: str) -> None:
+def _events(about: _Subject, level: Level, name: str) -> list[Fact]:
+    """The dates that a fact must not precede: a fact of the patient counts since the event of every lesion."""
     if level is Level.PATIENT:
-        events = [about.case.patient[name]]
-    elif level is Level.LESION:
-        events = [one.facts[name] for one in ([about.lesion] if about.lesion else about.case.lesions)]
-    else:
-        events = [about.facts[name]]
-    # A fact of the patient that counts since an event of a lesion: any lesion's may be the one.
-    for value in [event.value for event in events]:
-        if not isinstance(value, DateSpan):
-            if definition.fresh is None or definition.fresh.unknown_event != "usable":
-                raise _Unsayable(
-                    f"counts since `{level.value}.{name}`, which is not known; give that date or leave this fact out"
-                )
-        elif value.last > about.case.as_of:
-            raise _Unsayable(
-                f"counts since `{level.value}.{name}`, which may be as late as {value.last}; "
-                f"the bundle is dated {about.case.as_of}, so give an earlier date"
-            )
+        return [about.case.patient[name]]
+    if level is Level.LESION:
+        return [lesion.facts[name] for lesion in ([about.lesion] if about.lesion else about.case.lesions)]
+    return [about.facts[name]]
 
 
 def _value(definition: FactDefinition, value: Value) -> Json:
@@ -339,8 +351,8 @@ def _value(definition: FactDefinition, value: Value) -> Json:
     if isinstance(kind, CodeType) and isinstance(value, str) and value in kind.values:
         return {"valueCodeableConcept": _concept(f"{LOCAL}{kebab(definition.name)}", value)}
     if isinstance(kind, DateType) and isinstance(value, DateSpan):
-        if "/" in str(value):
-            raise _Unsayable(f"`{value}` is no date that FHIR can write; give a year, a month or a day")
+        if "/" in str(value):  # no year, month or day: one of the days of a Period
+            return {"valuePeriod": {"start": value.first.isoformat(), "end": value.last.isoformat()}}
         return {"valueDateTime": str(value)}
     if isinstance(kind, NumberType | QuantityType) and isinstance(value, Interval):
         return _number(definition, kind, value)

@@ -52,7 +52,8 @@ class Reading:
     """One statement of the record about one fact of one subject.
 
     A `weak` reading only keeps silence from being read as an answer: it counts where nothing else is said. `since`
-    names the date before which the statement speaks of an earlier time, where its mapping says so.
+    names the date before which the statement speaks of an earlier time, where its mapping says so; `after` the events
+    that the statement itself says it follows, `before` the date that its mapping says it must precede.
     """
 
     level: Level
@@ -64,6 +65,8 @@ class Reading:
     weak: bool = False
     note: str = ""
     since: tuple[Level, str] | None = None
+    after: frozenset[tuple[Level, str]] = frozenset()
+    before: tuple[Level, str] | None = None
 
 
 def reconciled(definition: FactDefinition, readings: Sequence[Reading]) -> tuple[Fact, tuple[Reading, ...]]:

@@ -5,7 +5,6 @@ found.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
@@ -39,6 +38,11 @@ class Target:
 
 
 _ABOUT: Final = ("subject", "patient")
+_OTHERS: Final = frozenset(
+    {"Patient", "RelatedPerson", "Person", "Group", "Practitioner", "PractitionerRole", "Organization", "Location",
+     "Device", "Substance", "Medication"}
+)  # fmt: skip
+"""What is not the patient, nor of the patient: a finding with such a focus says nothing of them."""
 
 
 class References:
@@ -46,9 +50,13 @@ class References:
 
     def __init__(self, record: Record) -> None:
         self.record = record
+        self._whose: dict[int, tuple[Whose, str]] = {}
+        self._persons: dict[tuple[str, str | None, str], Whose] = {}
         self._by_url: dict[str, list[Entry]] = {}
         self._by_id: dict[str, list[Entry]] = {}
         self._by_identifier: dict[tuple[str, str], list[tuple[Entry, int]]] = {}
+        self.blocked: dict[Source, None] = {}
+        """The addresses that kept a reference from being followed, so far."""
         for entry in record.entries:
             if entry.full_url:
                 self._by_url.setdefault(entry.full_url.split("/_history/")[0], []).append(entry)
@@ -64,11 +72,14 @@ class References:
         """What a Reference object of `origin` points to; `None` where nothing, or more than one thing, answers to
         it.
         """
-        if not isinstance(reference, Mapping):
+        if not isinstance(reference, dict):
             return None
         text = string(reference, "reference")
         if text:
-            return self._by_text(text, origin)
+            found = self._by_text(text, origin)
+            if found is None:
+                self.blocked.update(dict.fromkeys(self.obstacles(reference, origin)))
+            return found
         identifier = child(reference, "identifier")
         value = string(identifier, "value")
         if value:
@@ -116,6 +127,18 @@ class References:
         same = len(found) == 1 or all(self._is_patient(entry) for entry in found)
         return Target(found[0], (found[0].source("id", role=Role.CONTEXT),)) if found and same else None
 
+    def obstacles(self, reference: object, origin: Entry) -> tuple[Source, ...]:
+        """The addresses that keep a reference from being followed to an entry of the type and id that it names.
+
+        Without them, the entry would be taken for what is meant.
+        """
+        text = string(reference, "reference") or ""
+        key = "/".join(text.split("?")[0].split("/_history/")[0].rsplit("/", 2)[-2:])
+        named = [entry for entry in self._by_id.get(key, ()) if entry.full_url]
+        if not named or text.startswith(("#", "urn:")):
+            return ()
+        return tuple(entry.outer("fullUrl") for entry in (*named, origin) if entry.full_url)
+
     def _is_patient(self, entry: Entry) -> bool:
         return entry.index == self.record.patient.index or entry.index in self.record.copies
 
@@ -131,11 +154,50 @@ class References:
 
     def whose(self, entry: Entry) -> tuple[Whose, str]:
         """Whom an entry's record is about, and the element that says so."""
+        known = self._whose.get(entry.index)
+        if known is None:
+            known = self._whose[entry.index] = self._about(entry)
+        return known
+
+    def _about(self, entry: Entry) -> tuple[Whose, str]:
         for element in _ABOUT:
             reference = entry.resource.get(element)
-            if isinstance(reference, Mapping):
-                return self._person(reference, entry), element
+            if isinstance(reference, dict):
+                whose = self._person_once(reference, entry)
+                focuses = children(entry.resource, "focus")
+                if whose is Whose.PATIENT and any(self._is_another(focus, entry) for focus in focuses):
+                    return Whose.NO_PATIENT, "focus"
+                return whose, element
         return Whose.UNKNOWN, ""
+
+    def _is_another(self, focus: Json, origin: Entry) -> bool:
+        """Whether the focus of a patient's record is somebody or something else: then it is not about the patient."""
+        target = self.resolve(focus, origin)
+        if target is not None and target.contained is None:
+            return target.entry.type in _OTHERS and not self._is_patient(target.entry)
+        if target is not None and target.contained is not None:
+            return string(target.contained, "resourceType") in _OTHERS
+        parts = (string(focus, "reference") or "").split("?")[0].split("/_history/")[0].rstrip("/").split("/")
+        named = parts[-2] if len(parts) > 1 and parts[-2] in RESOURCE_TYPES else string(focus, "type")
+        return named in _OTHERS - {"Patient"} or (named == "Patient" and parts[-1] != self.record.patient.id)
+
+    def _person_once(self, reference: Json, origin: Entry) -> Whose:
+        """`_person`, found once for all references that say the same and lead somewhere: in most records, those of
+        every entry.
+        """
+        text = string(reference, "reference")
+        if not text or text.startswith("#"):
+            return self._person(reference, origin)
+        # Only a relative reference depends on where it stands.
+        relative = not text.startswith("urn:") and "://" not in text and "://" in (origin.full_url or "")
+        base = (origin.full_url or "").rsplit("/", 2)[0] if relative else ""
+        key = (text, string(reference, "type"), base)
+        person = self._persons.get(key)
+        if person is None:
+            person = self._person(reference, origin)
+            if self._by_text(text, origin) is not None:  # what keeps the others from leading somewhere differs
+                self._persons[key] = person
+        return person
 
     def _person(self, reference: Json, origin: Entry) -> Whose:
         target = self.resolve(reference, origin)
@@ -173,7 +235,18 @@ class References:
                 )
 
     def subject_sources(self, entry: Entry) -> tuple[Source, ...]:
-        """The elements that show that an entry is about the patient."""
+        """The elements that show whom or what an entry is about."""
         _, element = self.whose(entry)
-        target = self.resolve(entry.resource.get(element), entry)
-        return (entry.source(element, role=Role.CONTEXT), *(target.sources if target else ()))
+        said = entry.resource.get(element)
+        targets = (self.resolve(one, entry) for one in (said if isinstance(said, list) else [said]))
+        found = (source for target in targets if target is not None for source in target.sources)
+        return (entry.source(element, role=Role.CONTEXT), *found)
+
+    def has_unknown_focus(self, entry: Entry) -> bool:
+        """Whether a focus of an entry is nothing that is to be found or that says its type: it may be anybody."""
+        for focus in children(entry.resource, "focus"):
+            path = (string(focus, "reference") or "").split("?")[0].split("/_history/")[0]
+            says = string(focus, "type") or any(part in RESOURCE_TYPES for part in path.split("/")[-2:])
+            if not says and self.resolve(focus, entry) is None:
+                return True
+        return False

@@ -72,6 +72,7 @@ class Setting:
     quarantined_types: set[str] = field(default_factory=set)
     _use: dict[int, Use] = field(default_factory=dict)
     _by_index: dict[int, Entry] = field(default_factory=dict)
+    _groups: dict[int, list[tuple[Entry, tuple[Source, ...]]]] | None = None
 
     def __post_init__(self) -> None:
         self._by_index = {entry.index: entry for entry in self.record.entries}
@@ -91,7 +92,9 @@ class Setting:
         if entry.type != "Patient":
             whose, element = self.references.whose(entry)
             if whose is Whose.NO_PATIENT:
-                self.remarks.exclude(entry.source(element, role=Role.EXCLUSION))
+                self.remarks.exclude(*self.references.subject_sources(entry))
+                if "subject" in entry.resource:
+                    self.remarks.exclude(entry.source("subject", role=Role.EXCLUSION))
                 self.remarks.inform(
                     "not-the-patient",
                     entry.at(element),
@@ -124,8 +127,25 @@ class Setting:
         self._surface(entry)
         return Use.YES
 
+    def groups(self, entry: Entry) -> Sequence[tuple[Entry, tuple[Source, ...]]]:
+        """The Observations that name an Observation as their member, each with the elements that say so."""
+        if self._groups is None:
+            self._groups = {}
+            for group in self.record.of("Observation"):
+                for reference in children(group.resource, "hasMember"):
+                    target = self.references.resolve(reference, group)
+                    if target is None or target.contained is not None or target.entry.index == group.index:
+                        continue
+                    if (string(group.resource, "status") or "") != "entered-in-error" and self.use(group) is Use.YES:
+                        named = (group.source("hasMember", role=Role.CONTEXT), *target.sources)
+                        self._groups.setdefault(target.entry.index, []).append((group, named))
+        return self._groups.get(entry.index, ())
+
     def _modifier(self, entry: Entry) -> tuple[str, str] | None:
         """The path and address of the first modifier extension that the tables do not call harmless."""
+        # The look for the name is native; most resources do not hold it anywhere.
+        if "modifierExtension" not in str(entry.resource):
+            return None
         stack: list[tuple[str, object]] = [("", entry.resource)]
         while stack:
             path, node = stack.pop()
@@ -177,11 +197,13 @@ class Setting:
         weak: bool = False,
         note: str = "",
         since: tuple[Level, str] | None = None,
+        after: frozenset[tuple[Level, str]] = frozenset(),
+        before: tuple[Level, str] | None = None,
     ) -> None:
         """Add one statement, with what FHIR requires of the resources that make it: without it they are no FHIR."""
         named = self.with_required(sources)
         self.readings.append(
-            Reading(definition.level, definition.name, subject, state, moment, named, weak, note, since)
+            Reading(definition.level, definition.name, subject, state, moment, named, weak, note, since, after, before)
         )
 
     def any_of(self, statements: Iterable[Statement]) -> None:
@@ -224,6 +246,11 @@ class Setting:
         """Name what kept a statement from counting: elements of its own resource, but not whose record it is."""
         own = [s for s in sources if s.entry == sources[0].entry]
         self.remarks.exclude(*(s for s in own if s.path.partition(".")[2] not in ("subject", "patient")))
+
+    def leave_unused(self, entry: Entry, *elements: str) -> None:
+        """Name those of a resource's elements that decided that it was not used."""
+        present = dict.fromkeys(element for element in elements if element in entry.resource)
+        self.remarks.exclude(*(entry.source(element, role=Role.EXCLUSION) for element in present))
 
     def shadow(self, facts: Iterable[tuple[Level, str]], reason: AbsenceReason, note: str, *sources: Source) -> None:
         """Keep the silence about these facts from being read as an answer."""

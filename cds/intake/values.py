@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 from cds.case import AbsenceReason, Absent, Known
@@ -18,9 +19,9 @@ from cds.intake.document import Json, number, string
 from cds.intake.moments import span_of
 from cds.intake.remarks import shown
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType
-from cds.quantities import Interval, convert, parse_unit
+from cds.quantities import DateSpan, Interval, convert, parse_unit
 from cds.ruleset.mapping import ABSENT, Coded, MappingTables
-from cds.vocabulary import FactDefinition
+from cds.vocabulary import FactDefinition, Level
 
 UCUM: Final = "http://unitsofmeasure.org"
 _UCUM_SPELLINGS: Final = frozenset({UCUM, "https://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
@@ -29,6 +30,7 @@ _PURE: Final = re.compile(r"1|(\{[^{}]*\})+")
 _INTEGER_TEXT: Final = re.compile(r"[+-]?\d{1,15}")
 
 
+@cache
 def kebab(name: str) -> str:
     """A fact's name as its code in a bundle.
 
@@ -41,12 +43,13 @@ def kebab(name: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Read:
     """What an element says of a fact: states (several where its codings contradict each other), the element's name, and
-    where it could not be read, the issue's code and text.
+    where it could not be read, the issue's code and text. `others` are further elements that say it too.
     """
 
     states: tuple[Known | Absent, ...]
     element: str
     problem: tuple[str, str] | None = None
+    others: tuple[str, ...] = ()
 
 
 class _Unread(Exception):
@@ -57,8 +60,8 @@ class _Unread(Exception):
         self.reason, self.code, self.details = reason, code, details
 
 
-UNRECORDED: Final = "never-recorded"
-"""The local reason of absence that says: nobody recorded it, and nothing else in the record stands for it."""
+_REASONS: Final[Mapping[str, AbsenceReason]] = {reason.value: reason for reason in AbsenceReason}
+"""The codes of the local code system of reasons, which has a word for each; FHIR's own has not."""
 
 VALUE_ELEMENTS: Final = (
     "valueQuantity",
@@ -103,13 +106,16 @@ def read_value(
 ) -> Read | None:
     """Read `value[x]` or `dataAbsentReason` of an Observation, a component or (`answer`) a form's answer.
 
-    `None` where there is neither. `map_name` names the code map for coded values of a published system.
+    `None` where there is neither. `map_name` names the code map for coded values of a published system; a lesion's
+    site, side and histology have their own, whoever states them.
     """
+    if map_name is None and definition.level is Level.LESION and definition.name in ("site", "side", "histology"):
+        map_name = str(getattr(tables.lesions, definition.name))
     present = [element for element in VALUE_ELEMENTS if element in node]
     reason_given = concept(node.get("dataAbsentReason"), tables)
-    if UNRECORDED in reason_given.local(f"{tables.local.value_prefix}absence") and not present:
-        return Read((Absent(AbsenceReason.NEVER_RECORDED),), "dataAbsentReason")
     absent = reason_given.absence()
+    for code in reason_given.local(f"{tables.local.value_prefix}absence"):
+        absent = (_REASONS[code], code) if code in _REASONS else absent
     if "dataAbsentReason" in node and not present:
         reason, note = absent or (AbsenceReason.INDETERMINATE, "")
         return Read((Absent(reason, note if note != reason.value else ""),), "dataAbsentReason")
@@ -163,6 +169,11 @@ def _states(
             span = span_of(raw)
             if span is not None:
                 return (Known(span),)
+        if element == "valuePeriod" and isinstance(raw, Mapping):
+            # One of the days of the Period; where an end is missing, nothing bounds it.
+            first, last = span_of(raw.get("start")), span_of(raw.get("end"))
+            if first is not None and last is not None and first.first <= last.last:
+                return (Known(DateSpan(first.first, last.last)),)
     elif isinstance(kind, NumberType | QuantityType):
         if said is not None and (codes or definition.absences):
             return _coded(said, definition, tables, codes)

@@ -592,3 +592,32 @@ def test_every_source_says_where_it_was_read(read: Reader) -> None:
         "Observation.effectiveDateTime",
         "Patient.id",
     } <= paths
+
+
+RELATIVE = {"resourceType": "RelatedPerson", "id": "donor", "patient": {"reference": "Patient/p1"}}
+
+
+@pytest.mark.parametrize(
+    ("focus", "inr"),
+    [
+        ({"reference": "RelatedPerson/donor"}, "absent: never-recorded"),
+        ({"reference": "RelatedPerson/not-sent"}, "absent: never-recorded"),
+        ({"type": "Device", "display": "analyser"}, "absent: never-recorded"),
+        ({"reference": "Patient/baby"}, "absent: never-recorded"),
+        ({"reference": "#relative"}, "absent: never-recorded"),
+        ({"reference": "urn:uuid:0000"}, "absent: indeterminate"),
+        ({"reference": "Patient/p1"}, "1.2"),
+        ({"reference": "BodyStructure/t1"}, "1.2"),
+        ({"reference": "Procedure/not-sent"}, "1.2"),
+    ],
+)
+def test_a_finding_whose_focus_is_somebody_else_says_nothing_of_the_patient(
+    focus: Json, inr: str, read: Reader
+) -> None:
+    contained = [{**RELATIVE, "id": "relative"}] if focus.get("reference") == "#relative" else None
+    result = read(
+        r.tumour(),
+        RELATIVE,
+        r.observation("inr", valueQuantity=r.quantity(1.2), focus=[focus], contained=contained),
+    )
+    assert r.said(result.patient["inr"]) == inr

@@ -271,6 +271,22 @@ def test_a_reason_that_fhir_lacks_is_the_code_that_the_vocabulary_has_for_it() -
     assert observation["valueCodeableConcept"]["coding"] == [{"system": f"{LOCAL}primary-t-stage", "code": "TX"}]
 
 
+def test_a_reason_that_neither_has_is_a_code_of_the_local_reasons() -> None:
+    observation = only_observation(a_case({"ratio": Fact(Absent(AbsenceReason.STALE))}))
+    assert observation["dataAbsentReason"]["coding"] == [{"system": f"{LOCAL}absence", "code": "stale"}]
+
+
+def test_a_document_of_which_nobody_knows_is_written_since_silence_would_deny_it() -> None:
+    observation = only_observation(a_case({"booked": Fact(Absent(AbsenceReason.NEVER_RECORDED))}))
+    assert observation["dataAbsentReason"]["coding"] == [{"system": f"{LOCAL}absence", "code": "never-recorded"}]
+
+
+def test_a_run_of_days_that_is_no_month_or_year_is_a_period() -> None:
+    span = DateSpan(dt.date(2020, 1, 3), dt.date(2021, 12, 31))
+    observation = only_observation(a_case(lesion=known(foundOn=span)))
+    assert observation["valuePeriod"] == {"start": "2020-01-03", "end": "2021-12-31"}
+
+
 def test_what_was_never_recorded_and_what_silence_denies_is_not_written() -> None:
     case = a_case({}, known(site="tongue", side="left"))
     assert case.patient["booked"].value is False
@@ -313,13 +329,10 @@ def test_a_structure_s_fact_names_structure_side_and_lesion() -> None:
 @pytest.mark.parametrize(
     ("patient", "told"),
     [
-        ({"ratio": Fact(Absent(AbsenceReason.STALE))}, "no word for the reason `stale`"),
-        ({"ratio": Fact(Absent(AbsenceReason.NOT_ASSESSED))}, "no word for the reason `not-assessed`"),
         ({"ratio": Fact(Known(Interval(None, None, True, True)))}, "any value at all"),
         ({"ratio": Fact(Known(point(21)))}, "`21` is not plausible (accepted: -1 to 20)"),
         ({"ratio": Fact(Known("high"))}, "`high` is no value of a Decimal"),
         ({"ratio": Fact(Known(point("1.0000000000000001")))}, "more digits than a JSON number keeps"),
-        ({"booked": Fact(Absent(AbsenceReason.NEVER_RECORDED, "x"))}, "which is read as `false`"),
     ],
 )
 def test_a_fact_that_would_be_read_otherwise_is_refused_by_name(patient: dict[str, Fact], told: str) -> None:
@@ -334,10 +347,8 @@ def test_a_fact_that_would_be_read_otherwise_is_refused_by_name(patient: dict[st
 @pytest.mark.parametrize(
     ("lesion", "told"),
     [
-        (known(foundOn=DateSpan(dt.date(2020, 1, 1), dt.date(2021, 12, 31))), "no date that FHIR can write"),
         (known(primaryTStage="T9"), "`T9` is no value of a Code"),
-        (known(opinion="yes", foundOn=DateSpan.parse("2026-12-01")), "may be as late as 2026-12-01"),
-        (known(opinion="yes", foundOn=DateSpan.parse("2026")), "may be as late as 2026-12-31"),
+        (known(opinion="yes", foundOn=DateSpan.parse("2026-12-01")), "is 2026-12-01; the bundle is dated 2026-11-22"),
     ],
 )
 def test_a_fact_of_a_lesion_that_would_be_read_otherwise_is_refused(lesion: dict[str, Fact], told: str) -> None:
@@ -346,24 +357,32 @@ def test_a_fact_of_a_lesion_that_would_be_read_otherwise_is_refused(lesion: dict
     assert told in problem
 
 
-def test_a_fact_that_counts_since_an_event_needs_the_event_s_date_of_every_lesion() -> None:
-    told = "patient: patient.discussed: counts since `lesion.foundOn`, which is not known"
-    dated, undated = (ReportedLesion(name, name, facts) for name, facts in (
-        ("T1", known(foundOn=DateSpan.parse("2025"))), ("T2", {}),
-    ))  # fmt: skip
-    for lesions, problems in [([], 0), ([dated], 0), ([dated, undated], 1)]:
-        case = assemble(VOCABULARY, as_of=AS_OF, patient=known(discussed=True), lesions=lesions)
-        found = unsayable(case, VOCABULARY)
-        assert len(found) == problems
-        assert all(problem.startswith(told) for problem in found)
+FOLLOWS = [{"url": "https://example.org/fhir/StructureDefinition/hnc-cds-after", "valueCode": "lesion.foundOn"}]
+
+
+@pytest.mark.parametrize(
+    ("found_on", "extension"),
+    [(["2025"], None), (["2025", None], FOLLOWS), ([None], FOLLOWS), (["2026"], FOLLOWS), ([], None)],
+    ids=["over", "one lesion's unknown", "unknown", "may be later", "no lesion"],
+)
+def test_a_fact_of_the_patient_says_that_it_follows_an_event_of_which_no_day_shows_it(
+    found_on: list[str | None], extension: list[dict[str, str]] | None
+) -> None:
+    lesions = [
+        ReportedLesion(f"T{n}", "lesion", known(foundOn=DateSpan.parse(day)) if day else {})
+        for n, day in enumerate(found_on)
+    ]
+    case = assemble(VOCABULARY, as_of=AS_OF, patient=known(discussed=True), lesions=lesions)
+    (discussed,) = [o for o in observations(case) if o["code"]["coding"][0]["code"] == "discussed"]
+    assert discussed.get("extension") == extension
 
 
 def test_a_fact_whose_event_is_unknown_is_written_where_the_vocabulary_calls_it_usable() -> None:
-    assert unsayable(a_case(lesion=known(opinion="yes")), VOCABULARY) == ()
+    assert "extension" not in only_observation(a_case(lesion=known(opinion="yes")))
 
 
 def test_all_problems_of_a_case_are_reported_together() -> None:
-    case = a_case({"ratio": Fact(Absent(AbsenceReason.STALE))}, {"diameter": Fact(Absent(AbsenceReason.UNDATED))})
+    case = a_case(known(ratio=point(21)), known(diameter=point(301)))
     with pytest.raises(NotRebuildable) as caught:
         rebuild(case, VOCABULARY)
     assert isinstance(caught.value, CdsError)
@@ -375,7 +394,6 @@ def test_all_problems_of_a_case_are_reported_together() -> None:
 @pytest.mark.parametrize(
     ("structure", "told"),
     [
-        (ReportedStructure("vein", "left"), "nothing is recorded of it"),
         (ReportedStructure("skin", "left", known(relation="touches")), "`left` is no side of this structure"),
         (ReportedStructure("nerve-a", "none", known(relation="touches")), "`none` is no side of this structure"),
     ],
@@ -384,6 +402,13 @@ def test_a_structure_that_the_bundle_would_lose_is_refused(structure: ReportedSt
     case = a_case(lesion=known(site="tongue", side="left"), structures=(structure,))
     (problem,) = unsayable(case, VOCABULARY)
     assert told in problem
+
+
+def test_a_structure_that_the_site_does_not_list_is_named_though_nothing_is_recorded_of_it() -> None:
+    case = a_case(lesion=known(site="tongue", side="left"), structures=(ReportedStructure("vein", "left"),))
+    named = only_observation(case)
+    assert named["bodySite"]["coding"][0]["code"] == "vein"
+    assert named["dataAbsentReason"]["coding"] == [{"system": f"{LOCAL}absence", "code": "never-recorded"}]
 
 
 def test_a_case_that_lacks_an_enumerated_structure_is_refused() -> None:
@@ -395,6 +420,13 @@ def test_two_lesions_with_one_id_are_refused() -> None:
     lesions = [ReportedLesion("T1", "", {}), ReportedLesion("T1", "", {})]
     case = assemble(VOCABULARY, as_of=AS_OF, patient={}, lesions=lesions)
     assert any("same id" in told for told in unsayable(case, VOCABULARY))
+
+
+@pytest.mark.parametrize("name", ["patient", "a/b", "", " T1", "two\nlines", "`T1`", "x" * 101])
+def test_an_id_that_names_no_lesion_is_refused(name: str) -> None:
+    case = assemble(VOCABULARY, as_of=AS_OF, patient={}, lesions=[ReportedLesion(name, "a lesion", {})])
+    (problem,) = unsayable(case, VOCABULARY)
+    assert "is no id of a lesion" in problem
 
 
 def test_the_sample_vocabulary_has_every_kind_and_type() -> None:
