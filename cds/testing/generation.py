@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 
 from cds.case import (
-    NEVER_RECORDED,
     AbsenceReason,
     Absent,
     Case,
@@ -33,7 +32,6 @@ from cds.case import (
     structures_at_risk,
 )
 from cds.case.case import silent
-from cds.intake.rebuild import FHIR_ABSENCES
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType
 from cds.quantities import DateSpan, Interval
 from cds.vocabulary import FactDefinition, FactKind, Level, StructureDefinition, Vocabulary
@@ -143,14 +141,16 @@ def _interval(choices: Choices, grid: Grid, constants: Sequence[Fraction | Decim
 
 
 def _date(choices: Choices, as_of: dt.date) -> DateSpan:
-    """A day, a month or a year, over by `as_of`."""
+    """A day, a month, a year or another run of days, over by `as_of`."""
     day = as_of - dt.timedelta(days=choices.below(_TEN_YEARS))
-    form = pick(choices, ("day", "day", "day", "month", "year"))
+    form = pick(choices, ("day", "day", "day", "month", "year", "period"))
     month_end = day.replace(day=calendar.monthrange(day.year, day.month)[1])
     if form == "month" and month_end <= as_of:
         return DateSpan(day.replace(day=1), month_end)
     if form == "year" and dt.date(day.year, 12, 31) <= as_of:
         return DateSpan(dt.date(day.year, 1, 1), dt.date(day.year, 12, 31))
+    if form == "period":
+        return DateSpan(day, min(as_of, day + dt.timedelta(days=choices.below(_TEN_YEARS))))
     return DateSpan(day, day)
 
 
@@ -184,13 +184,7 @@ def _stated(
     if how < 6:
         return None
     conflict = _conflict(choices, definition, as_of, constants) if how == 9 else None
-    return Fact(conflict if conflict is not None else Absent(pick(choices, absences_of(definition))))
-
-
-def absences_of(definition: FactDefinition) -> tuple[AbsenceReason, ...]:
-    """The reasons for which a record may say that this fact has no value."""
-    local = [AbsenceReason(reason) for reason in definition.absences.values()]
-    return tuple(dict.fromkeys([*FHIR_ABSENCES, *local]))
+    return Fact(conflict if conflict is not None else Absent(pick(choices, tuple(AbsenceReason))))
 
 
 def _conflict(
@@ -223,6 +217,19 @@ def _conflict(
 # --- cases ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a record says of a patient, before silence, closing statements and sites make a case of it."""
+
+    as_of: dt.date
+    patient: Mapping[str, Fact]
+    lesions: tuple[ReportedLesion, ...]
+
+    def case(self, vocabulary: Vocabulary) -> Case:
+        """The case that it is read as."""
+        return assemble(vocabulary, as_of=self.as_of, patient=self.patient, lesions=self.lesions)
+
+
 def any_case(
     choices: Choices,
     vocabulary: Vocabulary,
@@ -238,6 +245,23 @@ def any_case(
     `known` is the chance of each fact to have a value; `structures` bounds how many structures of a lesion are reported
     on (all that are enumerated are in the case, as always).
     """
+    report = any_report(
+        choices, vocabulary, as_of=as_of, lesions=lesions, structures=structures, known=known, constants=constants
+    )
+    return report.case(vocabulary)
+
+
+def any_report(
+    choices: Choices,
+    vocabulary: Vocabulary,
+    *,
+    as_of: dt.date = AS_OF,
+    lesions: tuple[int, int] = (1, 2),
+    structures: int | None = None,
+    known: float = 0.5,
+    constants: Constants = NO_CONSTANTS,
+) -> Report:
+    """What a record could say; as `any_case`, one step before it."""
 
     def reported(definitions: Iterable[FactDefinition], chance: float) -> dict[str, Fact]:
         found: dict[str, Fact] = {}
@@ -250,49 +274,16 @@ def any_case(
 
     count = lesions[0] + choices.below(lesions[1] - lesions[0] + 1)
     patient = reported(vocabulary.of(Level.PATIENT), known)
-    of_lesions = [reported(vocabulary.of(Level.LESION), known) for _ in range(count)]
-    ripe = [
-        {n: f for n, f in facts.items() if _counts(vocabulary.fact(Level.LESION, n), f, as_of, patient, [facts], {})}
-        for facts in of_lesions
-    ]
     made = []
-    for number, facts in enumerate(ripe, start=1):
+    for number in range(1, count + 1):
+        facts = reported(vocabulary.of(Level.LESION), known)
         found = []
         for name, side in _reported_on(choices, vocabulary, facts, structures):
             of_structure = reported(_definitions_of(choices, vocabulary, vocabulary.structures[name]), known)
-            kept = {
-                n: f
-                for n, f in of_structure.items()
-                if _counts(vocabulary.fact(Level.STRUCTURE, n), f, as_of, patient, [facts], of_structure)
-            }
-            if kept:
-                found.append(ReportedStructure(name, side, kept))
+            if of_structure:
+                found.append(ReportedStructure(name, side, of_structure))
         made.append(ReportedLesion(f"T{number}", f"lesion {number}", facts, tuple(found)))
-    of_patient = {
-        n: f for n, f in patient.items() if _counts(vocabulary.fact(Level.PATIENT, n), f, as_of, patient, ripe, {})
-    }
-    return assemble(vocabulary, as_of=as_of, patient=of_patient, lesions=made)
-
-
-def _counts(
-    definition: FactDefinition,
-    fact: Fact,
-    as_of: dt.date,
-    patient: Mapping[str, Fact],
-    lesions: Sequence[Mapping[str, Fact]],
-    structure: Mapping[str, Fact],
-) -> bool:
-    """Whether a fact dated `as_of` is fresh: the events since which it counts have known dates that are over."""
-    if definition.fresh is None or not fact.is_known:
-        return True
-    about = {Level.PATIENT: [patient], Level.STRUCTURE: [structure]}
-    events = [
-        facts.get(name, NEVER_RECORDED).value
-        for level, name in definition.fresh.since
-        for facts in about.get(level, lesions)
-    ]
-    usable = definition.fresh.unknown_event == "usable"
-    return all(event.last <= as_of if isinstance(event, DateSpan) else usable for event in events)
+    return Report(as_of, patient, tuple(made))
 
 
 def _reported_on(

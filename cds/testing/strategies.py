@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from cds.case import Case, Fact, Value
+from cds.case import Case, Fact, Lesion, Value
 from cds.intake.rebuild import rebuild
+from cds.ruleset import RuleSet
+from cds.ruleset.model import Phase
+from cds.testing.directed import Key, Target, case_at_threshold, case_where
 from cds.testing.generation import (
     AS_OF,
     NO_CONSTANTS,
@@ -26,6 +30,8 @@ from cds.testing.generation import (
     any_narrowing,
     any_value,
 )
+from cds.testing.noise import Noise, NoisyBundle
+from cds.truth import Truth
 from cds.vocabulary import FactDefinition, Vocabulary
 
 _PARTS = 1000  # a chance is a number of thousandths: the smallest draw is "no", towards which Hypothesis shrinks
@@ -108,6 +114,131 @@ def sparse_cases(
     return cases(vocabulary, lesions=lesions, as_of=as_of, known=0.1, structures=2, constants=constants)
 
 
+def lesions(
+    vocabulary: Vocabulary,
+    *,
+    as_of: dt.date = AS_OF,
+    structures: int | None = None,
+    known: float = 0.5,
+    constants: Constants = NO_CONSTANTS,
+) -> SearchStrategy[Lesion]:
+    """Target lesions, each with its structures at risk, as they stand in cases."""
+    made = cases(vocabulary, lesions=1, as_of=as_of, structures=structures, known=known, constants=constants)
+    return made.map(lambda case: case.lesions[0])
+
+
+def days(rules: RuleSet) -> SearchStrategy[dt.date]:
+    """Days to evaluate at: any of ten years up to `AS_OF`, and those around which a parameter changed."""
+    turns = sorted(period.until for period in rules.periods)
+    telling = [day for turn in turns for day in (turn, turn - dt.timedelta(days=1))]
+    first = AS_OF - dt.timedelta(days=3650)
+    return st.just(AS_OF) | st.sampled_from(telling or [AS_OF]) | st.dates(first, AS_OF)
+
+
+# --- directed at a criterion -----------------------------------------------------------------------------------------
+
+
+def cases_where(
+    rules: RuleSet,
+    criterion: str,
+    truth: Truth,
+    *,
+    phase: Phase | None = None,
+    as_of: dt.date = AS_OF,
+    known: float = 0.2,
+) -> SearchStrategy[Case]:
+    """Cases with a place in which a criterion (`SS-2`, `TP-1.done`) is true, false or unknown.
+
+    `phase`: by default the first that has the criterion; `known`: how likely each other fact has a value. What fails
+    shrinks to a patient of whom no more is said than the criterion needs. Raises `UnknownCriterion`, and on drawing
+    `Unreachable` where no case is found.
+    """
+    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
+    return _chosen(lambda choices: case_where(choices, target, truth, as_of=as_of, known=known))
+
+
+def cases_at_threshold(
+    rules: RuleSet, criterion: str, *, phase: Phase | None = None, as_of: dt.date = AS_OF, known: float = 0.2
+) -> SearchStrategy[Case]:
+    """Cases in which one number, on a threshold or the step of its grid below or above it, decides a criterion.
+
+    Takes and raises what `cases_where` does.
+    """
+    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
+    return _chosen(lambda choices: case_at_threshold(choices, target, as_of=as_of, known=known))
+
+
+def facts_where(
+    rules: RuleSet,
+    criterion: str,
+    truth: Truth,
+    *,
+    phase: Phase | None = None,
+    as_of: dt.date = AS_OF,
+    known: float = 0.2,
+) -> SearchStrategy[dict[Key, Fact]]:
+    """The facts that a criterion reads where it has this truth, by subject and name: `("T1", "carotidEncasement")`."""
+    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
+
+    def read(case: Case) -> dict[Key, Fact]:
+        decided = next(iter(target.places(case, truth).values()))
+        return {(subject, fact.name): value for subject, fact, value in decided.facts()}
+
+    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known).map(read)
+
+
+def lesions_where(
+    rules: RuleSet,
+    criterion: str,
+    truth: Truth,
+    *,
+    phase: Phase | None = None,
+    as_of: dt.date = AS_OF,
+    known: float = 0.2,
+) -> SearchStrategy[Lesion]:
+    """Lesions in which, or at a structure of which, a criterion has this truth; the first one for a patient's."""
+    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
+
+    def lesion(case: Case) -> Lesion:
+        place = next(iter(target.places(case, truth)))
+        named = place.split("/")[0].split("+")[0]
+        return next((each for each in case.lesions if each.id == named), case.lesions[0])
+
+    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known).map(lesion)
+
+
+def bundles_where(
+    rules: RuleSet,
+    criterion: str,
+    truth: Truth,
+    *,
+    phase: Phase | None = None,
+    as_of: dt.date = AS_OF,
+    known: float = 0.2,
+) -> SearchStrategy[dict[str, object]]:
+    """FHIR bundles, each the smallest that reads as a case of `cases_where`."""
+    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known)
+    return made.map(lambda case: rebuild(case, rules.vocabulary))
+
+
+def noisy_bundles_where(
+    rules: RuleSet,
+    criterion: str,
+    truth: Truth,
+    *,
+    phase: Phase | None = None,
+    as_of: dt.date = AS_OF,
+    known: float = 0.2,
+    noises: Sequence[Noise] = (),
+) -> SearchStrategy[NoisyBundle]:
+    """The bundles of `bundles_where` as other senders would write them, each with its case."""
+    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known)
+    return made.flatmap(lambda case: noisy(rebuild(case, rules.vocabulary), case=case, noises=noises))
+
+
+# --- from a case, or over a bundle -----------------------------------------------------------------------------------
+
+
 def narrowings(
     case: Case, vocabulary: Vocabulary, *, constants: Constants = NO_CONSTANTS, most: int = 12
 ) -> SearchStrategy[Case]:
@@ -120,6 +251,28 @@ def bundles(
 ) -> SearchStrategy[dict[str, object]]:
     """FHIR bundles, each the smallest that reads as some case."""
     return cases(vocabulary, as_of=as_of, known=known, constants=constants).map(lambda case: rebuild(case, vocabulary))
+
+
+def noisy(
+    bundle: Mapping[str, Any], *, case: Case | None = None, noises: Sequence[Noise] = ()
+) -> SearchStrategy[NoisyBundle]:
+    """The bundle as other senders would write it: with these noises, or with any of `cds.testing.NOISES`."""
+    return _chosen(lambda choices: NoisyBundle.made(bundle, choices, case=case, noises=noises))
+
+
+def noisy_bundles(
+    vocabulary: Vocabulary,
+    *,
+    lesions: int | tuple[int, int] = (1, 2),
+    as_of: dt.date = AS_OF,
+    structures: int | None = 2,
+    known: float = 0.3,
+    constants: Constants = NO_CONSTANTS,
+    noises: Sequence[Noise] = (),
+) -> SearchStrategy[NoisyBundle]:
+    """Bundles with noise over them, each with the case as which it has to be read."""
+    made = cases(vocabulary, lesions=lesions, as_of=as_of, structures=structures, known=known, constants=constants)
+    return made.flatmap(lambda case: noisy(rebuild(case, vocabulary), case=case, noises=noises))
 
 
 def _chosen(make: Callable[[Choices], T]) -> SearchStrategy[T]:

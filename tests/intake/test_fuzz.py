@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import time
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cds.errors import UnusableInput
+from cds.ruleset.loader import load_rules
+from cds.ruleset.rule_set import RuleSet
+from tests.intake import fuzzing
 from tests.intake import records as r
+from tests.intake.fuzzing import Tally, fuzz, made, originals
 from tests.intake.records import Json, Reader
 from tests.intake.test_deletion import RICH, places
 from tests.intake.test_forms import MM, form, item, lesion, structure
@@ -111,3 +119,59 @@ def test_damaged_bytes_are_read_or_refused(read: Reader, place: int, bytes_: byt
         read.read(bytes(source))
     except UnusableInput as refused:
         assert refused.issues
+
+
+# --- mutants of whole records ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rules(repository: Path) -> RuleSet:
+    return load_rules(repository / "rules" / "recurrent-head-and-neck")
+
+
+@pytest.fixture(scope="module")
+def records(repository: Path, corpus_dir: Path) -> list[Json]:
+    return originals(repository, corpus_dir)
+
+
+def tried(first: int, count: int, records: list[Json], rules: RuleSet) -> Tally:
+    tally = Tally()
+    fuzz(first, count, 2026, records, rules, tally, bound=20)
+    return tally
+
+
+@pytest.mark.slow
+def test_five_thousand_mutants_of_records_are_read_or_refused(records: list[Json], rules: RuleSet) -> None:
+    tally = tried(0, 5000, records, rules)
+    assert tally.failures == []
+    assert min(tally.outcomes["read, with a lesion"], tally.outcomes["read"], tally.outcomes["not-json"]) > 100
+    assert len(tally.outcomes) > 12
+
+
+def test_mutants_of_records_are_read_or_refused(records: list[Json], rules: RuleSet) -> None:
+    assert tried(5000, 200, records, rules).failures == []
+
+
+def test_a_mutant_depends_on_its_seed_and_number_alone(records: list[Json]) -> None:
+    first = [made(number, 5, records) for number in range(40)]
+    assert first == [made(number, 5, records) for number in range(40)]
+    assert first != [made(number, 6, records) for number in range(40)]
+
+
+def test_what_takes_longer_than_the_bound_or_raises_another_error_is_a_failure(
+    records: list[Json], rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*given_: object) -> str:
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(0.01)
+
+    def broken(*given_: object) -> str:
+        raise KeyError("x")
+
+    for fault, told in ((slow, "longer than 0.05 s"), (broken, "KeyError")):
+        monkeypatch.setattr(fuzzing, "outcome", fault)
+        tally = Tally()
+        fuzz(0, 1, 1, records, rules, tally, bound=0.05)
+        assert len(tally.failures) == 1
+        assert told in tally.failures[0]
