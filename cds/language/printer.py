@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from cds.language.parser import (
@@ -35,12 +36,16 @@ from cds.language.syntax import (
     Membership,
     Negate,
     Not,
+    NullLiteral,
     NumberLiteral,
     Or,
     ParameterReference,
     QuantityLiteral,
     Xor,
 )
+
+Written = Callable[[Expression], str | None]
+"""Writes a node its own way, as a term that needs no parentheses; `None` leaves it to the printer."""
 
 _ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
 
@@ -54,34 +59,37 @@ def print_expression(expression: Expression) -> str:
     >>> print_expression(parse("((lesion.a) and (lesion.b)) or not(lesion.c = 'x')"))
     "lesion.a and lesion.b or not (lesion.c = 'x')"
     """
-    return _text(expression, IMPLIES, cql=False)
+    return _text(expression, IMPLIES, None)
 
 
-def to_cql(expression: Expression) -> str:
+def to_cql(expression: Expression, written: Written = lambda _: None) -> str:
     """The text of a tree for any CQL engine, meaning there what it means here.
 
     `in {…}` becomes the *or* of equalities that it stands for, since CQL's own `null in {…}` is false. `AnyOf` over
     `structure` becomes Kleene's *or* over the list `structures`: true if the body is true of a member, else unknown if
-    it is unknown of one, else false.
+    it is unknown of one, else false. `written` is asked first, of every node, how it is to be written.
 
     >>> from cds.language.parser import parse
     >>> to_cql(parse("lesion.side in {'left', 'right'} and lesion.treated"))
     "(lesion.side = 'left' or lesion.side = 'right') and lesion.treated"
     """
-    return _text(expression, IMPLIES, cql=True)
+    return _text(expression, IMPLIES, written)
 
 
-def _text(expression: Expression, level: int, *, cql: bool) -> str:
-    """The text of `expression`, in parentheses if it binds less tightly than `level`."""
-    own, text = _own(expression, cql=cql)
+def _text(expression: Expression, level: int, cql: Written | None) -> str:
+    """The text of `expression`, in parentheses if it binds less tightly than `level`; for people without `cql`."""
+    as_written = cql(expression) if cql is not None else None
+    if as_written is not None:
+        return as_written
+    own, text = _own(expression, cql)
     return text if own >= level else f"({text})"
 
 
-def _own(expression: Expression, *, cql: bool) -> tuple[int, str]:
+def _own(expression: Expression, cql: Written | None) -> tuple[int, str]:
     """How tightly the text of `expression` binds, and the text."""
 
     def text(operand: Expression, level: int) -> str:
-        return _text(operand, level, cql=cql)
+        return _text(operand, level, cql)
 
     def joined(level: int, operator: str, left: Expression, right: Expression) -> tuple[int, str]:
         return level, f"{text(left, level)} {operator} {text(right, level + 1)}"
@@ -96,6 +104,8 @@ def _own(expression: Expression, *, cql: bool) -> tuple[int, str]:
             return _level(expression.value), f"{number} {_quoted(expression.unit)}"
         case CodeLiteral():
             return TERM, _quoted(expression.value)
+        case NullLiteral():
+            return TERM, "null"
         case FactReference() | ParameterReference():
             return TERM, str(expression)
         case Not():
@@ -118,7 +128,7 @@ def _own(expression: Expression, *, cql: bool) -> tuple[int, str]:
         case Between():
             operand = text(expression.operand, BETWEEN)
             return BETWEEN, f"{operand} between {text(expression.low, SUM)} and {text(expression.high, SUM)}"
-        case Membership() if cql:
+        case Membership() if cql is not None:
             operand = text(expression.operand, EQUALITY)
             equalities = (f"{operand} = {text(member, EQUALITY + 1)}" for member in expression.members)
             return TERM, f"({' or '.join(equalities)})"
@@ -127,7 +137,7 @@ def _own(expression: Expression, *, cql: bool) -> tuple[int, str]:
             return IN, f"{text(expression.operand, IN)} in {{{members}}}"
         case Negate():
             return SIGN, f"-{text(expression.operand, SIGN)}"
-        case AnyOf() if cql:
+        case AnyOf() if cql is not None:
             body = text(expression.body, IMPLIES)
             members = f"{expression.over}s {expression.over}"
             return TERM, (

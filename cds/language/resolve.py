@@ -33,6 +33,7 @@ from cds.language.syntax import (
     Membership,
     Negate,
     Not,
+    NullLiteral,
     NumberLiteral,
     Or,
     ParameterReference,
@@ -244,6 +245,8 @@ class _Resolver:
             case Implies():
                 sides = self._conditions(expression.left, expression.right, "implies")
                 return _Condition(Implies(*sides, expression.span))
+            case Comparison(right=NullLiteral()):  # made from a condition that is known to be sound
+                return _Condition(expression)
             case Comparison():
                 return _Condition(self._comparison(expression))
             case Between():
@@ -257,6 +260,8 @@ class _Resolver:
                 return _Number(Constant(-constant.value, constant.decimals, constant.unit))
             case AnyOf():
                 return _Condition(self._any_of(expression))
+            case NullLiteral():
+                self._wrong("`null` stands for no value", expression.span, "compare with a value")
 
     def _fact(self, reference: FactReference) -> _Meaning:
         levels = (*self._names.levels(), *self._quantified)

@@ -61,6 +61,16 @@ class CodeLiteral:
 
 
 @dataclass(frozen=True, slots=True)
+class NullLiteral:
+    """CQL's `null`: what a parameter is on a day on which it has no value. No author can write it.
+
+    It stands on the right of a comparison only, which is then unknown whatever the fact is.
+    """
+
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class FactReference:
     """`lesion.carotidEncasement`: a fact, or a definition, of the level named before the point.
 
@@ -195,6 +205,7 @@ Expression = (
     | NumberLiteral
     | QuantityLiteral
     | CodeLiteral
+    | NullLiteral
     | FactReference
     | ParameterReference
     | Not

@@ -9,7 +9,7 @@ from typing import Final
 from cds.errors import Finding, Position
 from cds.language.types import BooleanType
 from cds.ruleset.files import Parts, Placed, hint
-from cds.ruleset.model import Evidence, Preference, Rule
+from cds.ruleset.model import Claim, Evidence, Outcome, Parameter, Preference, Rule
 from cds.ruleset.names import WORDS
 from cds.vocabulary import Level, Vocabulary
 
@@ -24,7 +24,9 @@ def check(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
     yield from _exceptions(parts)
     yield from _preferences(parts)
     yield from _evidence(parts)
+    yield from _claims(parts)
     yield from _options(parts, vocabulary)
+    yield from _attributes(parts, vocabulary)
     yield from _freshness(parts)
     yield from _planner(parts, vocabulary)
     yield from _sentences(parts, vocabulary)
@@ -33,7 +35,7 @@ def check(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
 def _ids(parts: Parts) -> Iterator[Finding]:
     """Ids name criteria, and so does an id with `.done`."""
     first: dict[str, Position] = {}
-    for item in parts.grounded:
+    for item in (*parts.grounded, *parts.combinations):
         place = item.position("id")
         ids = [item.item.id, *([f"{item.item.id}.done"] if getattr(item.item, "done", None) is not None else [])]
         for name in ids:
@@ -98,7 +100,7 @@ def _preferences(parts: Parts) -> Iterator[Finding]:
 
 def _evidence(parts: Parts) -> Iterator[Finding]:
     cited = list(_citations(parts))
-    for item in parts.grounded:
+    for item in (*parts.grounded, *parts.combinations):
         evidence: tuple[Evidence, ...] = item.item.evidence
         places = (item.document.position((*item.path, "evidence", index, "cite")) for index in range(len(evidence)))
         cited += [(entry.cite, place) for entry, place in zip(evidence, places, strict=True)]
@@ -112,7 +114,7 @@ def _evidence(parts: Parts) -> Iterator[Finding]:
 
 
 def _citations(parts: Parts) -> Iterator[tuple[str, Position]]:
-    """What cites beside rules: options, alternatives, structures, parameters."""
+    """What cites beside rules: options, alternatives, attributes, structures, claims, parameters."""
     for name, option in parts.head.options.items():
         place = parts.head_document.position(("options", name))
         yield from ((entry.cite, place) for entry in (option.banner.evidence if option.banner else ()))
@@ -123,9 +125,76 @@ def _citations(parts: Parts) -> Iterator[tuple[str, Position]]:
     for name, structure in parts.table.structures.items():
         place = parts.table_document.position(("structures", name, "evidence"))
         yield from ((cite, place) for cite in structure.evidence)
-    for name, parameter in parts.parameters.values.items():
-        if parameter.cite is not None:
-            yield parameter.cite, parts.parameters.places[name]
+    for index, attribute in enumerate(parts.head.source_attributes):
+        place = parts.head_document.position(("source_attributes", index))
+        yield from ((entry.cite, place) for entry in attribute.evidence)
+    yield from ((item.item.cite, item.position("cite")) for item in parts.claims)
+    for name, value, within in parts.parameters.dated():
+        if value.cite is not None:
+            yield value.cite, parts.parameters.position(name, *within, "cite")
+
+
+def _claims(parts: Parts) -> Iterator[Finding]:
+    """Claims under their reference's tag, and nothing that rests on one and says something else."""
+    claims: dict[str, Claim] = {}
+    for item in parts.claims:
+        claim: Claim = item.item
+        if claim.id in claims:
+            yield Finding("duplicate-id", item.position("id"), f"the claim `{claim.id}` stands twice; keep one")
+        claims.setdefault(claim.id, claim)
+        reference = parts.references.get(claim.cite)
+        if reference is not None and reference.tag != claim.tag:
+            message = f"`{claim.id}` says {claim.tag}, `{claim.cite}` is {reference.tag} in references.json; keep that"
+            yield Finding("claim-mismatch", item.position("tag"), message)
+    for name, cite, place, value in _claimed(parts):
+        stated = claims.get(name)
+        if stated is None:
+            yield Finding("unknown-claim", place, f"no claim `{name}`{hint(name, claims)}; add it to claims.yaml")
+        elif stated.cite != cite:
+            message = f"`{name}` is a claim of `{stated.cite}`, cited here is `{cite}`; name one of the two"
+            yield Finding("claim-mismatch", place, message)
+        elif wrong := _not_said(value, stated):
+            yield Finding("claim-mismatch", place, f"{wrong}; write what the source says, or drop the claim")
+
+
+def _claimed(parts: Parts) -> Iterator[tuple[str, str | None, Position, Parameter | Outcome | None]]:
+    """Everything that rests on a claim: its name, the reference cited beside it, its place, what it states."""
+    for item in (*parts.grounded, *parts.combinations):
+        for index, entry in enumerate(item.item.evidence):
+            if entry.claim is not None:
+                place = item.document.position((*item.path, "evidence", index, "claim"))
+                yield entry.claim, entry.cite, place, None
+    for option_name, option in parts.head.options.items():
+        for index, outcome in enumerate(option.outcomes):
+            if outcome.claim is not None:
+                place = parts.head_document.position(("options", option_name, "outcomes", index, "claim"))
+                yield outcome.claim, outcome.cite, place, outcome
+        for index, entry in enumerate(option.banner.evidence if option.banner else ()):
+            if entry.claim is not None:
+                place = parts.head_document.position(("options", option_name, "banner", "evidence", index, "claim"))
+                yield entry.claim, entry.cite, place, None
+    for index, alternative in enumerate(parts.head.alternatives):
+        for number, entry in enumerate(alternative.evidence):
+            if entry.claim is not None:
+                place = parts.head_document.position(("alternatives", index, "evidence", number, "claim"))
+                yield entry.claim, entry.cite, place, None
+    for name, value, within in parts.parameters.dated():
+        if value.claim is not None:
+            place = parts.parameters.position(name, *within, "claim")
+            then = parts.parameters.values[name].model_copy(update={"value": value.value})
+            yield value.claim, value.cite, place, then
+
+
+def _not_said(stated: Parameter | Outcome | None, claim: Claim) -> str:
+    """What is stated and does not stand in the claim; empty where all of it does."""
+    if isinstance(stated, Outcome) and (stated.k, stated.n) != (claim.k, claim.n):
+        return f"`{claim.id}` does not say {stated.k} of {stated.n}"
+    if isinstance(stated, Parameter):
+        if stated.value is not None and stated.value not in claim.numbers:
+            return f"`{claim.id}` does not say {stated.value}"
+        if stated.unit != claim.unit:
+            return f"`{claim.id}` counts in `{claim.unit}`, the parameter in `{stated.unit}`"
+    return ""
 
 
 def _options(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
@@ -134,6 +203,20 @@ def _options(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
         if definition is None or not isinstance(definition.type, BooleanType):
             message = f"`{option.declined_by}` is not a fact of the lesion that is Boolean; name the patient's choice"
             yield Finding("unknown-fact", parts.head_document.position(("options", name, "declined_by")), message)
+
+
+def _attributes(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
+    known = {definition.path for definition in vocabulary.facts.values()}
+    seen: set[str] = set()
+    for index, attribute in enumerate(parts.head.source_attributes):
+        place = parts.head_document.position(("source_attributes", index))
+        if attribute.id in seen:
+            yield Finding("duplicate-id", place, f"the attribute `{attribute.id}` stands twice; keep one")
+        seen.add(attribute.id)
+        for name in attribute.facts:
+            if name not in known:
+                message = f"`{name}` is no fact of the vocabulary{hint(name, known)}; name one that is"
+                yield Finding("unknown-fact", place, message)
 
 
 def _freshness(parts: Parts) -> Iterator[Finding]:
@@ -156,6 +239,13 @@ def _planner(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
         if rule.measure_class is not None and rule.measure_class not in classes:
             message = f"no measure is of class `{rule.measure_class}`; accepted are {', '.join(classes)}"
             yield Finding("unknown-measure", place, message)
+    listed = {*vocabulary.measures, *vocabulary.monitoring}
+    for item in parts.combinations:
+        for name in item.item.members:
+            if name not in listed:
+                place = item.position("together" if item.item.together else "excludes")
+                message = f"no measure or monitoring `{name}`{hint(name, listed)}; add it to structures.yaml"
+                yield Finding("unknown-measure", place, message)
 
 
 def _sentences(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:

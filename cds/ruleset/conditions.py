@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import combinations
 from typing import Final
@@ -25,12 +26,16 @@ from cds.language.syntax import (
     Between,
     BooleanLiteral,
     Comparison,
+    ComparisonOperator,
     Expression,
     FactReference,
+    Implies,
     Not,
+    NullLiteral,
     NumberLiteral,
     Or,
     QuantityLiteral,
+    Xor,
 )
 from cds.ruleset.documents import Document, KeyPath
 from cds.ruleset.model import AtLeast, Definition, MeasureRule, Parameter, Phase, When
@@ -52,9 +57,13 @@ class Conditions:
         parameters: Mapping[str, Parameter],
         definitions: Mapping[str, Definition],
         definitions_document: Document,
+        *,
+        day: dt.date | None = None,
     ) -> None:
+        """`day`: the parameters as they stand on that day, without a value before their first one; else the newest."""
         self.vocabulary = vocabulary
-        self.parameters = parameters
+        self.parameters = parameters if day is None else {name: p.on(day) for name, p in parameters.items()}
+        self.valueless = frozenset(name for name, p in self.parameters.items() if p.value is None and day is not None)
         self.definitions = definitions
         self.document = definitions_document
         self.findings: list[Finding] = []
@@ -71,6 +80,8 @@ class Conditions:
     def resolve(self, when: When, document: Document, path: KeyPath, level: Level, phase: Phase) -> Expression:
         """A condition as the engines run it in a phase."""
         tree = self._tree(when, document, path)
+        if self.valueless:
+            tree = without_values(tree, self.valueless)
         try:
             return resolve(tree, self._names(level, phase))
         except (ConditionError, ConditionErrors) as error:
@@ -289,6 +300,39 @@ class Conditions:
                     tree = self._silently(text)
                     self.check_origins(tree, place)
                     self.check_literals(tree, place)
+
+
+def without_values(tree: Expression, valueless: Collection[str]) -> Expression:
+    """A sound condition on a day on which some of its parameters have no value: what compares with them is null.
+
+    >>> tree = parse("patient.a or lesion.depth between parameters.x and parameters.y")
+    >>> print_expression(without_values(tree, ["x"]))
+    'patient.a or lesion.depth >= null and lesion.depth <= parameters.y'
+    """
+
+    def changed(node: Expression) -> Expression:
+        return without_values(node, valueless)
+
+    def has_none(side: Expression) -> bool:
+        return any(reference.name in valueless for reference in parameters_of(side))
+
+    match tree:
+        case Not(operand):
+            return Not(changed(operand), tree.span)
+        case And() | Or() | Xor() | Implies():
+            return type(tree)(changed(tree.left), changed(tree.right), tree.span)
+        case Comparison(operator, left, right) if has_none(right):
+            return Comparison(operator, left, NullLiteral(), tree.span)
+        case Comparison(operator, left, right) if has_none(left):
+            return Comparison(operator, right, NullLiteral(), tree.span)
+        case Between(operand, low, high) if has_none(low) or has_none(high):
+            ends: tuple[tuple[ComparisonOperator, Expression], ...] = ((">=", low), ("<=", high))
+            bounds = [Comparison(o, operand, NullLiteral() if has_none(end) else end, tree.span) for o, end in ends]
+            return And(bounds[0], bounds[1], tree.span)
+        case AnyOf(over, body):
+            return AnyOf(over, changed(body), tree.span)
+        case _:
+            return tree
 
 
 def at_least(count: int, conditions: list[Expression]) -> Expression:

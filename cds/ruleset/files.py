@@ -7,14 +7,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from cds.errors import Finding, Position
 from cds.language.suggestion import did_you_mean
 from cds.ruleset.documents import Document, KeyPath, read_document
 from cds.ruleset.model import (
+    Claim,
+    ClaimFile,
+    DatedValue,
+    Day,
     DefinitionFile,
     Evidence,
     MeasureRule,
@@ -38,19 +42,26 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class OverlayParameter(Model):
-    """An institution's value of one parameter, in the parameter's unit."""
+    """An institution's value of one parameter, in the parameter's unit; with `from`, from that day on."""
 
     value: Number
     unit: str | None = None
     cite: str | None = None
     note: str = ""
+    since: Day | None = Field(default=None, alias="from")
 
 
 class Overlay(Model):
-    """An institution's own parameter values; `label` is shown wherever one was used."""
+    """What an institution adds: values of parameters, and maps of its local codes.
+
+    `label` is shown wherever a value was used. `concept_maps` are FHIR ConceptMap resources (JSON), `mapping` tables of
+    the same sections as the rule set's own, both as paths from the overlay's folder.
+    """
 
     label: str
-    parameters: Mapping[str, OverlayParameter]
+    parameters: Mapping[str, OverlayParameter] = Field(default_factory=dict)
+    concept_maps: tuple[str, ...] = ()
+    mapping: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,7 @@ class Files:
     folder: Path
     overlay: Path | None
     findings: list[Finding] = field(default_factory=list)
+    _overlay: tuple[Overlay | None, Document] | None = None
 
     def file(self, name: str, model: type[M], *, file: Path | None = None) -> tuple[M | None, Document]:
         """One YAML file as its model, or `None` with findings."""
@@ -156,18 +168,47 @@ class Files:
             result[reference.id] = reference
         return result
 
+    def claims(self) -> tuple[Placed, ...]:
+        """The claims of `claims.yaml`; none where there is no such file."""
+        if not (self.folder / "claims.yaml").is_file():
+            return ()
+        read, document = self.file("claims.yaml", ClaimFile)
+        return tuple(placed(read.claims, document, "claims")) if read is not None else ()
+
+    def institution(self) -> tuple[Overlay | None, Document]:
+        """The institution's overlay, read once; none without one."""
+        if self.overlay is None:
+            return None, Document("", None, {}, frozenset())
+        if self._overlay is None:
+            self._overlay = self.file(self.overlay.name, Overlay, file=self.overlay)
+        return self._overlay
+
+    def beside_overlay(self, key: str) -> list[tuple[Path, Position]]:
+        """The files that the overlay names under `key`, each with the place that names it; one not there is found."""
+        overlay, document = self.institution()
+        named: tuple[str, ...] = getattr(overlay, key) if overlay is not None else ()
+        found: list[tuple[Path, Position]] = []
+        for index, name in enumerate(named):
+            place = document.position((key, index))
+            assert self.overlay is not None, "an overlay that names files was read from one"
+            file = self.overlay.parent / name
+            if file.is_file():
+                found.append((file, place))
+            else:
+                message = f"`{name}` is missing; name a file beside the overlay"
+                self.findings.append(Finding("missing-file", place, message))
+        return found
+
     def parameters(self) -> Parameters | None:
         """The parameters under the institution's overlay, with the place of each."""
         read, document = self.file("parameters.yaml", ParameterFile)
         if read is None:
             return None
         values = dict(read.parameters)
-        places = {name: document.position(("parameters", name, "cite")) for name in values}
-        if self.overlay is None:
-            return Parameters(values, places, ())
-        overlay, its_document = self.file(self.overlay.name, Overlay, file=self.overlay)
+        places: dict[str, Place] = {name: (document, ("parameters", name)) for name in values}
+        overlay, its_document = self.institution()
         replaced: list[str] = []
-        for name, entry in (overlay.parameters if overlay else {}).items():
+        for name, entry in (overlay.parameters if overlay is not None else {}).items():
             known = values.get(name)
             place = its_document.position(("parameters", name))
             if known is None:
@@ -179,17 +220,9 @@ class Files:
                 self.findings.append(Finding("overlay-unit", place, message))
                 continue
             replaced.append(name)
-            places[name] = its_document.position(("parameters", name, "cite"))
+            places[name] = (its_document, ("parameters", name))
             note = ": ".join(text for text in (overlay.label if overlay else "", entry.note) if text)
-            values[name] = known.model_copy(
-                update={
-                    "value": entry.value,
-                    "status": "institution-default",
-                    "cite": entry.cite,
-                    "note": note,
-                    "overridden": True,
-                }
-            )
+            values[name] = replaced_by(known, entry, note)
         return Parameters(values, places, tuple(sorted(replaced)))
 
     def digest(self) -> str:
@@ -198,19 +231,59 @@ class Files:
         files = sorted(file for file in self.folder.rglob("*") if file.is_file() and file.suffix in (".yaml", ".json"))
         named = [(file.relative_to(self.folder), file) for file in files]
         content = [(name.as_posix(), file) for name, file in named if name.parts[0] != "cases"]
-        for name, file in [*content, *([("overlay", self.overlay)] if self.overlay else [])]:
+        if self.overlay is not None:
+            added = [file for key in ("concept_maps", "mapping") for file, _ in self.beside_overlay(key)]
+            content += [("overlay", self.overlay), *((f"overlay/{file.name}", file) for file in added)]
+        for name, file in content:
             data = file.read_bytes()
             total.update(f"{len(name)}:{name}:{len(data)}:".encode() + data)
         return f"sha256:{total.hexdigest()}"
 
 
+Place = tuple[Document, KeyPath]
+"""A file, and the key path of something in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """All parameters, where each names its source, and which an overlay replaced."""
+    """All parameters, where each stands, and which an overlay replaced."""
 
     values: Mapping[str, Parameter]
-    places: Mapping[str, Position]
+    places: Mapping[str, Place]
     overridden: tuple[str, ...]
+
+    def position(self, name: str, *within: str | int) -> Position:
+        """Where a parameter stands, or one of its members."""
+        document, path = self.places[name]
+        return document.position((*path, *within))
+
+    def dated(self) -> Iterator[tuple[str, DatedValue, tuple[str | int, ...]]]:
+        """Every value of every parameter, with its name and its key path within the parameter."""
+        for name, parameter in self.values.items():
+            yield name, parameter, ()
+            yield from ((name, earlier, ("history", index)) for index, earlier in enumerate(parameter.history))
+
+
+def replaced_by(known: Parameter, entry: OverlayParameter, note: str) -> Parameter:
+    """A parameter with an institution's value: from the day it names, or on every day that the parameter has one."""
+    since = entry.since or known.first_day
+    own = (*known.history, DatedValue(**{name: getattr(known, name) for name in _OF_A_DAY}))
+    return known.model_copy(
+        update={
+            "value": entry.value,
+            "status": "institution-default",
+            "cite": entry.cite,
+            "locator": "",
+            "claim": None,
+            "note": note,
+            "since": since,
+            "history": tuple(value for value in own if value.since < since),
+            "overridden": True,
+        }
+    )
+
+
+_OF_A_DAY: Final = tuple(DatedValue.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +302,7 @@ class Parts:
     planner: PlannerFile
     planner_document: Document
     references: Mapping[str, Reference]
+    claims: tuple[Placed, ...]
     rules: tuple[Placed, ...]
     exceptions: tuple[Placed, ...]
     preferences: tuple[Placed, ...]
@@ -242,6 +316,11 @@ class Parts:
             *placed(self.planner.measures, document, "measures"),
             *placed(self.planner.monitoring, document, "monitoring"),
         )
+
+    @property
+    def combinations(self) -> tuple[Placed, ...]:
+        """What the planner knows of measures side by side; they have no condition."""
+        return tuple(placed(self.planner.combinations, self.planner_document, "combinations"))
 
     @property
     def grounded(self) -> tuple[Placed, ...]:
@@ -259,12 +338,13 @@ def read_parts(files: Files) -> Parts | None:
     preferences, preferences_document = files.file("preferences.yaml", PreferenceFile)
     planner, planner_document = files.file("thermoprotection.yaml", PlannerFile)
     references = files.references()
+    claims = files.claims()
     rules, exceptions = files.rules()
     if not (head and facts and table and parameters and definitions and preferences and planner) or files.findings:
         return None
     return Parts(
         head, head_document, facts, facts_document, table, table_document, parameters, definitions,
-        definitions_document, planner, planner_document, references, tuple(rules), tuple(exceptions),
+        definitions_document, planner, planner_document, references, claims, tuple(rules), tuple(exceptions),
         tuple(placed(preferences.preferences, preferences_document, "preferences")),
     )  # fmt: skip
 
@@ -294,7 +374,9 @@ def shape_finding(document: Document, problem: Any, model: type[BaseModel]) -> F
 
 def _suggested(model: type[BaseModel], path: KeyPath) -> str:
     """A question to the author: one of the words that the files' models know."""
-    ours: tuple[type[BaseModel], ...] = (model, Rule, RuleException, Preference, Parameter, MeasureRule, Evidence)
+    ours: tuple[type[BaseModel], ...] = (
+        model, Rule, RuleException, Preference, Parameter, MeasureRule, Evidence, Claim,
+    )  # fmt: skip
     known = (Overlay, OverlayParameter) if model is Overlay else ours
     words = {field.alias or name for each in known for name, field in each.model_fields.items()}
     return hint(str(path[-1]), words - {path[-1]}) if path else ""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
-from cds.errors import Finding, RuleSetError
+from cds.errors import Finding, Position, RuleSetError
 from cds.ruleset.checks import check
 from cds.ruleset.compilation import check_conditions, compile_program, condition_texts
 from cds.ruleset.conditions import Conditions
-from cds.ruleset.files import Files, read_parts
+from cds.ruleset.files import Files, Parts, read_parts
 from cds.ruleset.mapping import load_mapping
 from cds.ruleset.model import PHASES
-from cds.ruleset.rule_set import RuleSet
+from cds.ruleset.rule_set import Period, RuleSet
 from cds.ruleset.vocabulary_file import build_vocabulary
+from cds.vocabulary import Vocabulary
 
 DEFAULT_RULE_SET = "recurrent-head-and-neck"
 
@@ -45,8 +47,17 @@ def load_rules(path: Path | str | None = None, overlay: Path | str | None = None
     texts = condition_texts(parts, conditions)
     programs = {phase: compile_program(parts, conditions, phase) for phase in PHASES}
     check_conditions(parts, conditions)
-    mapping, mapping_findings = load_mapping(folder / "mapping", vocabulary)
-    _stop_if_broken([*findings, *conditions.findings, *mapping_findings])
+    mapping, mapping_findings = load_mapping(
+        folder / "mapping",
+        vocabulary,
+        added=[file for file, _ in files.beside_overlay("mapping")],
+        concept_maps=[file for file, _ in files.beside_overlay("concept_maps")],
+    )
+    warnings = [finding for finding in mapping_findings if finding.severity == "warning"]
+    wrong = [finding for finding in mapping_findings if finding.severity == "error"]
+    _stop_if_broken([*files.findings, *findings, *conditions.findings, *wrong])
+    earlier, earlier_findings = _earlier(parts, vocabulary)
+    _stop_if_broken(earlier_findings)
     return RuleSet(
         head=parts.head.rule_set,
         vocabulary=vocabulary,
@@ -63,7 +74,40 @@ def load_rules(path: Path | str | None = None, overlay: Path | str | None = None
         mapping=mapping,
         digest=files.digest(),
         overrides=parts.parameters.overridden,
+        warnings=tuple(warnings),
+        source_attributes=parts.head.source_attributes,
+        definitions=parts.definitions.definitions,
+        claims={item.item.id: item.item for item in parts.claims},
+        places=_places(parts),
+        periods=earlier,
     )
+
+
+def _earlier(parts: Parts, vocabulary: Vocabulary) -> tuple[tuple[Period, ...], list[Finding]]:
+    """What holds before the newest values, period by period from the newest back; the last one has no first day."""
+    days = sorted({day for parameter in parts.parameters.values.values() for day in parameter.days}, reverse=True)
+    periods: list[Period] = []
+    findings: list[Finding] = []
+    for since, until in zip([*days[1:], None], days, strict=True):
+        conditions = Conditions(
+            vocabulary, parts.parameters.values, parts.definitions.definitions, parts.definitions_document,
+            day=since or until - dt.timedelta(days=1),
+        )  # fmt: skip
+        programs = {phase: compile_program(parts, conditions, phase) for phase in PHASES}
+        findings += conditions.findings
+        periods.append(Period(until, conditions.parameters, programs))
+    return tuple(periods), findings
+
+
+def _places(parts: Parts) -> dict[str, Position]:
+    """Where each statement stands by id, and what has a name as `parameters.name`: for findings made later."""
+    places = {item.item.id: item.position() for item in (*parts.grounded, *parts.combinations, *parts.claims)}
+    places |= {f"parameters.{name}": parts.parameters.position(name) for name in parts.parameters.values}
+    places |= {f"options.{name}": parts.head_document.position(("options", name)) for name in parts.head.options}
+    alternatives = enumerate(parts.head.alternatives)
+    places |= {f"alternatives.{a.id}": parts.head_document.position(("alternatives", n)) for n, a in alternatives}
+    structures = parts.table.structures
+    return places | {f"structures.{name}": parts.table_document.position(("structures", name)) for name in structures}
 
 
 def _stop_if_broken(findings: Iterable[Finding]) -> None:

@@ -6,9 +6,10 @@ of them together. Every group of codes names its source. A code is known by (sys
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,10 @@ from cds.case.facts import AbsenceReason
 from cds.errors import Finding, Position, UnitError
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType, ValueType
 from cds.quantities import parse_unit
+from cds.ruleset.concept_maps import Coding, Translation, read_concept_maps, trimmed
 from cds.ruleset.documents import Document, KeyPath, read_document
+from cds.ruleset.files import hint
+from cds.ruleset.hooks import Hooks
 from cds.vocabulary import Level, Vocabulary
 
 ABSENT: Final = "absent:"
@@ -52,6 +56,10 @@ class CodeGroup(Model):
     codes: dict[str, str] = Field(default_factory=dict)
     prefixes: dict[str, str] = Field(default_factory=dict)
 
+    def every_code(self) -> Iterable[str]:
+        """The codes that it lists."""
+        return self.codes
+
 
 class CodeMapGroup(Model):
     """Codes of one system from one source, by what they mean here."""
@@ -59,6 +67,10 @@ class CodeMapGroup(Model):
     system: str
     source: str
     to: dict[str, dict[str, str]]
+
+    def every_code(self) -> Iterable[str]:
+        """The codes that it lists, whatever each means."""
+        return (code for codes in self.to.values() for code in codes)
 
 
 class Local(Model):
@@ -68,6 +80,8 @@ class Local(Model):
     value_prefix: str
     structure: str
     questionnaire: str
+    after: str = ""
+    """The extension by which a statement says that it follows an event: the path of a fact of type Date."""
     lesion_identifiers: tuple[str, ...] = ()
 
 
@@ -81,6 +95,7 @@ class Extensions(Model):
     status_reason: tuple[str, ...] = ()
     recurrence: tuple[str, ...] = ()
     dose_to_volume: tuple[str, ...] = ()
+    certainty: tuple[str, ...] = ()
     harmless_modifiers: tuple[str, ...] = ()
 
 
@@ -107,6 +122,7 @@ class LesionTables(Model):
     history: str
     structure: str
     far_sites: str
+    certainty: str
 
 
 class ObservationReader(Model):
@@ -115,7 +131,8 @@ class ObservationReader(Model):
     `map` names a code map for coded values; `component` the value set of the component that holds the value;
     `structure` is `bodySite`, or the name of the structure that the code implies; `unless` names elements whose
     presence, and `unless_method` a value set of methods, which mean that the value is about something else; `since`
-    names a Date fact: an older Observation speaks of an earlier time.
+    names a Date fact: an older Observation speaks of an earlier time; `before` one that it has to be older than. With
+    `of_tumour` it speaks of one cancer, and of no fact of the patient where that is not the head and neck tumour.
     """
 
     id: str
@@ -127,15 +144,22 @@ class ObservationReader(Model):
     unless: tuple[str, ...] = ()
     unless_method: str | None = None
     since: str | None = None
+    before: str | None = None
+    of_tumour: bool = False
 
 
 class ConditionReader(Model):
-    """A Condition code that makes a Boolean fact true; with `unclear`, one that only shows that the fact is open."""
+    """A Condition code that makes a Boolean fact true; with `unclear`, one that only shows that the fact is open.
+
+    `may_be` names a value set of diagnoses among which there are such: one of them, unless it is listed in `codes`,
+    keeps the silence about the fact from being an answer.
+    """
 
     id: str
     fact: str
     codes: str
     unclear: bool = False
+    may_be: str | None = None
 
 
 class NoticeReader(Model):
@@ -161,6 +185,14 @@ class DoneReader(Model):
     fact: str
     codes: str
     modalities: tuple[str, ...] = ()
+
+
+class ImagingReader(Model):
+    """An ImagingStudy with one of these modalities, as the newest imaging of a lesion: a Date fact of the lesion."""
+
+    id: str
+    fact: str
+    modalities: tuple[str, ...]
 
 
 class TreatmentReader(Model):
@@ -205,6 +237,7 @@ class Readers(Model):
     notices: tuple[NoticeReader, ...] = ()
     medications: tuple[MedicationReader, ...] = ()
     done: tuple[DoneReader, ...] = ()
+    imaging: tuple[ImagingReader, ...] = ()
     treatments: tuple[TreatmentReader, ...] = ()
     refusals: tuple[RefusalReader, ...] = ()
 
@@ -220,6 +253,7 @@ class MappingFile(Model):
     value_sets: dict[str, tuple[CodeGroup, ...]] = Field(default_factory=dict)
     code_maps: dict[str, tuple[CodeMapGroup, ...]] = Field(default_factory=dict)
     readers: Readers | None = None
+    hooks: Hooks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +296,11 @@ _NO_LESIONS: Final = LesionTables(
     history="",
     structure="",
     far_sites="",
+    certainty="",
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MappingTables:
     """The tables of one rule set, ready to look up. A name that no table has is an empty table.
 
@@ -284,18 +319,49 @@ class MappingTables:
     system_names: Mapping[str, str] = field(default_factory=dict)
     value_sets: Mapping[str, ValueSet] = field(default_factory=dict)
     code_maps: Mapping[str, Mapping[Coded, str]] = field(default_factory=dict)
+    hooks: Hooks | None = None
+    translations: Mapping[Coding, Translation] = field(default_factory=dict)
+    """An institution's local codes, by the coding that its senders write."""
+    added: Mapping[Coded, str] = field(default_factory=dict)
+    """The codes that an institution's own tables add, each with the name of its table."""
+
+    @cached_property
+    def observations_by_code(self) -> Mapping[Coded, tuple[ObservationReader, ...]]:
+        """The readers of Observations by each code that they read."""
+        found: dict[Coded, list[ObservationReader]] = {}
+        for reader in self.readers.observations:
+            for code in self.value_set(reader.codes).codes:
+                found.setdefault(code, []).append(reader)
+        return {code: tuple(readers) for code, readers in found.items()}
+
+    def translated(self, system: str, code: str) -> Coding:
+        """What a coding means by the institution's maps; the coding itself where they have none for it."""
+        if not self.translations:
+            return system, code
+        meant = self.translations.get((trimmed(system), code.strip()))
+        return meant.target if meant is not None else (system, code)
+
+    def institutions_own(self, system: str, code: str) -> str | None:
+        """Which map or table of the institution a coding is read by; `None` where none of them is needed."""
+        meant = self.translations.get((trimmed(system), code.strip()))
+        if meant is not None:
+            return f"ConceptMap {meant.map}"
+        coded = self.coded(system, code)
+        return self.added.get(coded) if coded is not None else None
 
     def system(self, uri: str) -> str | None:
         """The short name of a code system by any of the ways in which senders write its address."""
         name = self.system_names.get(uri)
         if name is not None:
             return name
-        trimmed = _trimmed(uri)
-        return self.system_names.get(trimmed)
+        return self.system_names.get(trimmed(uri))
 
     def coded(self, system: str | None, code: str) -> Coded | None:
-        """A coding in the tables' spelling; `None` for a system that the tables do not know."""
-        name = self.system(system) if system else None
+        """A coding in the tables' spelling, translated; `None` for a system that the tables do not know."""
+        if not system:
+            return None
+        system, code = self.translated(system, code)
+        name = self.system(system)
         return (name, self.spelled(name, code)) if name else None
 
     def spelled(self, system: str, code: str) -> str:
@@ -320,27 +386,21 @@ class MappingTables:
 _EMPTY: Final = ValueSet()
 
 
-def _trimmed(uri: str) -> str:
-    """An address without spaces, closing slash, letters' case of the scheme, and a SNOMED CT edition.
+def load_mapping(
+    folder: Path, vocabulary: Vocabulary, *, added: Sequence[Path] = (), concept_maps: Sequence[Path] = ()
+) -> tuple[MappingTables, list[Finding]]:
+    """Read the folder `mapping/` of a rule set, with the tables and the ConceptMaps that an institution adds.
 
-    >>> _trimmed("http://snomed.info/sct/900000000000207008/version/20240101")
-    'http://snomed.info/sct'
+    Everything wrong in them is in the findings, some of it as warnings; none is raised.
     """
-    text = uri.strip().rstrip("/").split("|")[0]
-    if text.startswith("https://") and ("snomed.info" in text or "loinc.org" in text or "hl7.org" in text):
-        text = "http://" + text.removeprefix("https://")
-    return "http://snomed.info/sct" if text.startswith("http://snomed.info/sct/") else text
-
-
-def load_mapping(folder: Path, vocabulary: Vocabulary) -> tuple[MappingTables, list[Finding]]:
-    """Read the folder `mapping/` of a rule set. Everything wrong in it is in the findings; none is raised."""
     findings: list[Finding] = []
     parts: list[tuple[MappingFile, Document]] = []
-    for file in sorted(folder.glob("*.yaml")):
+    own = [(file, f"{folder.parent.name}/{folder.name}/{file.name}") for file in sorted(folder.glob("*.yaml"))]
+    for file, name in [*own, *((file, file.name) for file in added)]:
         try:
-            document = read_document(file, f"{folder.name}/{file.name}")
+            document = read_document(file, name)
         except UnicodeDecodeError:
-            place = Position(f"{folder.name}/{file.name}", 1, 1)
+            place = Position(name, 1, 1)
             findings.append(Finding("not-text", place, "the file is not UTF-8 text; save it as UTF-8"))
             continue
         findings += document.findings
@@ -348,12 +408,61 @@ def load_mapping(folder: Path, vocabulary: Vocabulary) -> tuple[MappingTables, l
             parts.append((MappingFile.model_validate(_plain(document.data or {})), document))
         except ValidationError as error:
             findings += [_shape(document, str(p["msg"]), tuple(p["loc"]), str(p["type"])) for p in error.errors()]
-    merged = _Merged()
+    merged = _Merged({file.name for file in added})
     for part, document in parts:
         findings += merged.add(part, document)
+    translations, problems = read_concept_maps(concept_maps)
     tables = merged.tables()
-    findings += _check(merged, tables, vocabulary)
-    return tables, findings
+    tables = replace(tables, translations=translations, added=merged.codes_added(tables))
+    return tables, [*findings, *problems, *_check(merged, tables, vocabulary), *_odd_translations(tables, vocabulary)]
+
+
+def _odd_translations(tables: MappingTables, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Translations of what the tables read already, and into what no table reads.
+
+    The first would change what a published code means here; the second change nothing, and look as if they did.
+    """
+    for (address, code), meant in tables.translations.items():
+        own = tables.system(address)
+        if own is not None and tables.knows((own, tables.spelled(own, code))):
+            message = f"`{code}` of `{address}` is read by the rule set's own tables; map codes that no table reads"
+            yield Finding("ambiguous-code", meant.position, message)
+        system, target = meant.target
+        name = tables.system(system)
+        if name is not None and tables.knows((name, tables.spelled(name, target))):
+            continue
+        if _is_local(system, target, tables.local, vocabulary):
+            continue
+        what = f"no system `{system}`" if name is None and not _is_ours(system, tables.local) else f"no code `{target}`"
+        message = f"`{code}` is translated into what is not read: {what} in any table; correct it, or leave it out"
+        yield Finding("unknown-target", meant.position, message, severity="warning")
+
+
+def _is_ours(system: str, local: Local) -> bool:
+    ours = (local.observation, local.structure)
+    return system in ours or bool(local.value_prefix and system.startswith(local.value_prefix))
+
+
+def _is_local(system: str, code: str, local: Local, vocabulary: Vocabulary) -> bool:
+    """Whether a coding is one that this rule set defines itself: a fact, a structure, or a value of a fact."""
+    if not _is_ours(system, local):
+        return False
+    if system == local.observation:
+        return any(_folded(name) == _folded(code) for _, name in vocabulary.facts)
+    if system == local.structure:
+        return _folded(code) in map(_folded, vocabulary.structures)
+    wanted = _folded(system.removeprefix(local.value_prefix))
+    return any(
+        _folded(name) == wanted
+        and isinstance(definition.type, CodeType)
+        and _folded(code) in map(_folded, definition.type.values)
+        for (_, name), definition in vocabulary.facts.items()
+    )
+
+
+def _folded(name: str) -> str:
+    """A name in any of its spellings: `carotidEncasement`, `carotid-encasement`, `carotid_encasement`."""
+    return name.replace("-", "").replace("_", "").lower()
 
 
 def _plain(node: object) -> object:
@@ -377,7 +486,10 @@ def _shape(document: Document, message: str, path: KeyPath, kind: str) -> Findin
 class _Merged:
     """The sections of all files together, with the place of each name."""
 
-    def __init__(self) -> None:
+    def __init__(self, added: Collection[str]) -> None:
+        """`added`: the names of an institution's files, which may add codes to what is there."""
+        self._added = added
+        self.groups: dict[KeyPath, list[tuple[Document, KeyPath]]] = {}
         self.systems: dict[str, System] = {}
         self.units: dict[str, str] = {}
         self.value_sets: dict[str, tuple[CodeGroup, ...]] = {}
@@ -385,11 +497,14 @@ class _Merged:
         self.local: Local | None = None
         self.extensions: Extensions | None = None
         self.lesions: LesionTables | None = None
+        self.hooks: Hooks | None = None
         self.readers: list[Readers] = []
         self.places: dict[KeyPath, tuple[Document, KeyPath]] = {}
 
     def add(self, part: MappingFile, document: Document) -> Iterator[Finding]:
-        for section in ("systems", "units", "value_sets", "code_maps"):
+        for section in ("value_sets", "code_maps"):
+            yield from self._add_groups(part, document, section)
+        for section in ("systems", "units"):
             own: dict[str, object] = getattr(self, section)
             for name, value in getattr(part, section).items():
                 if name in own:
@@ -397,7 +512,7 @@ class _Merged:
                     yield Finding("duplicate-name", document.position((section, name)), message)
                 own[name] = value
                 self.places[section, name] = (document, (section, name))
-        for section in ("local", "extensions", "lesions"):
+        for section in ("local", "extensions", "lesions", "hooks"):
             value = getattr(part, section)
             if value is not None:
                 if getattr(self, section) is not None:
@@ -414,12 +529,46 @@ class _Merged:
                     self.places["reader", reader.id] = (document, ("readers", kind, index))
             self.readers.append(part.readers)
 
+    def _add_groups(self, part: MappingFile, document: Document, section: str) -> Iterator[Finding]:
+        """The groups of value sets, or of code maps; an institution's are added to those of the same name."""
+        own: dict[str, tuple[CodeGroup | CodeMapGroup, ...]] = getattr(self, section)
+        for name, groups in getattr(part, section).items():
+            if name in own and document.name not in self._added:
+                message = f"`{name}` stands twice among the {section.replace('_', ' ')}; keep one of the two"
+                yield Finding("duplicate-name", document.position((section, name)), message)
+                continue
+            if document.name in self._added and name not in own:
+                message = f"`{name}` is none of the {section.replace('_', ' ')}{hint(name, own)}; name one that is"
+                yield Finding("unknown-name", document.position((section, name)), message)
+            own[name] = (*own.get(name, ()), *groups)
+            self.places.setdefault((section, name), (document, (section, name)))
+            places = [(document, (section, name, index)) for index in range(len(groups))]
+            self.groups.setdefault((section, name), []).extend(places)
+
     def place(self, key: KeyPath, *within: str | int) -> Position:
         document, path = self.places[key]
         return document.position((*path, *within))
 
+    def group_place(self, key: KeyPath, index: int, *within: str | int) -> Position:
+        """Where a group of a value set or a code map stands, or something in it."""
+        document, path = self.groups[key][index]
+        return document.position((*path, *within))
+
+    def codes_added(self, tables: MappingTables) -> dict[Coded, str]:
+        """The codes that an institution's groups hold, each with the name of its file and the source it gives."""
+        found: dict[Coded, str] = {}
+        for section in ("value_sets", "code_maps"):
+            named: dict[str, tuple[CodeGroup | CodeMapGroup, ...]] = getattr(self, section)
+            for name, groups in named.items():
+                for (document, _), group in zip(self.groups[section, name], groups, strict=True):
+                    if document.name in self._added and group.system in self.systems:
+                        for code in group.every_code():
+                            coded = (group.system, tables.spelled(group.system, code))
+                            found.setdefault(coded, f"{document.name} ({group.source})")
+        return found
+
     def tables(self) -> MappingTables:
-        names = {_trimmed(uri): name for name, system in self.systems.items() for uri in (system.uri, *system.aliases)}
+        names = {trimmed(uri): name for name, system in self.systems.items() for uri in (system.uri, *system.aliases)}
         bare = MappingTables(systems=self.systems, system_names=names)
         known = set(self.systems)
         sets = {
@@ -452,6 +601,7 @@ class _Merged:
             names,
             sets,
             maps,
+            self.hooks,
         )
 
 
@@ -475,33 +625,45 @@ def _check(merged: _Merged, tables: MappingTables, vocabulary: Vocabulary) -> It
             if isinstance(value, str) and key != "unspecified" and value not in getattr(merged, section):
                 message = f"`{value}` is none of the {section.replace('_', ' ')}; name one that is"
                 yield Finding("unknown-name", merged.place(("lesions",), key), message)
+    yield from _check_hooks(merged)
     for kind in Readers.model_fields:
         for reader in getattr(tables.readers, kind):
             yield from _check_reader(merged, tables, vocabulary, reader)
 
 
+def _check_hooks(merged: _Merged) -> Iterator[Finding]:
+    if merged.hooks is None:
+        return
+    named = [(("orders", str(number), "codes"), each.codes) for number, each in enumerate(merged.hooks.orders)]
+    named += [(("prefetch", key, "codes"), name) for key, each in merged.hooks.prefetch.items() for name in each.codes]
+    for path, name in named:
+        if name not in merged.value_sets:
+            place = merged.place(("hooks",), path[0])
+            yield Finding("unknown-name", place, f"hooks: `{name}` is none of the value sets; name one that is")
+
+
 def _check_codes(merged: _Merged) -> Iterator[Finding]:
-    groups: Iterable[tuple[KeyPath, CodeGroup | CodeMapGroup]] = (
-        *((("value_sets", name), g) for name, all_ in merged.value_sets.items() for g in all_),
-        *((("code_maps", name), g) for name, all_ in merged.code_maps.items() for g in all_),
+    groups: Iterable[tuple[KeyPath, int, CodeGroup | CodeMapGroup]] = (
+        *((("value_sets", name), at, g) for name, all_ in merged.value_sets.items() for at, g in enumerate(all_)),
+        *((("code_maps", name), at, g) for name, all_ in merged.code_maps.items() for at, g in enumerate(all_)),
     )
-    for key, group in groups:
+    for key, at, group in groups:
         if group.system not in merged.systems:
             message = f"`{group.system}` is none of the systems; accepted are {', '.join(sorted(merged.systems))}"
-            yield Finding("unknown-system", merged.place(key), message)
+            yield Finding("unknown-system", merged.group_place(key, at, "system"), message)
         if not group.source.strip():
-            yield Finding(
-                "missing-source", merged.place(key), f"`{key[-1]}` names no source; say where its codes are from"
-            )
+            message = f"`{key[-1]}` names no source; say where its codes are from"
+            yield Finding("missing-source", merged.group_place(key, at, "source"), message)
     for name, maps in merged.code_maps.items():
         seen: dict[Coded, str] = {}
-        for group in maps:
+        for at, group in enumerate(maps):
             for target, codes in group.to.items():
                 for code in codes:
                     before = seen.setdefault((group.system, code), target)
                     if before != target:
+                        place = merged.group_place(("code_maps", name), at, "to", target, code)
                         message = f"`{code}` of `{group.system}` means both `{before}` and `{target}`; keep one"
-                        yield Finding("ambiguous-code", merged.place(("code_maps", name)), message)
+                        yield Finding("ambiguous-code", place, message)
 
 
 _READS: Final[Mapping[str, tuple[type, ...]]] = {
@@ -522,6 +684,7 @@ def _check_reader(merged: _Merged, tables: MappingTables, vocabulary: Vocabulary
         ("component", "value_sets"),
         ("reasons", "value_sets"),
         ("unless_method", "value_sets"),
+        ("may_be", "value_sets"),
         ("map", "code_maps"),
         ("sites", "code_maps"),
     ):
@@ -533,8 +696,9 @@ def _check_reader(merged: _Merged, tables: MappingTables, vocabulary: Vocabulary
         wanted.append(("fact", reader.fact, (BooleanType,)))
     elif isinstance(reader, ObservationReader):
         wanted.append(("fact", reader.fact, (BooleanType, NumberType, QuantityType, CodeType, DateType)))
-        if reader.since:
-            wanted.append(("since", reader.since, (DateType,)))
+        wanted += [(k, f, (DateType,)) for k, f in (("since", reader.since), ("before", reader.before)) if f]
+    elif isinstance(reader, ImagingReader):
+        wanted.append(("fact", reader.fact, (DateType,)))
     elif isinstance(reader, AgeReader):
         wanted.append(("fact", reader.fact, (NumberType, QuantityType)))
     elif isinstance(reader, TreatmentReader):

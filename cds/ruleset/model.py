@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
@@ -21,6 +22,8 @@ LevelName = Literal["patient", "lesion", "structure", "other-lesion"]
 ThresholdStatus = Literal["verified", "verified-indirect", "consensus", "config", "none"]
 ParameterStatus = Literal["verified", "verified-indirect", "consensus", "institution-default", "unset"]
 MeasureStatus = Literal["advised-against", "contraindicated"]
+Tag = Literal["V1", "V2", "REF", "U"]
+"""How much of a source was seen: the source itself, a summary of it, its listing only, nothing."""
 
 PHASES: tuple[Phase, ...] = ("decision", "planning", "follow-up")
 VERDICT_EFFECTS: frozenset[Effect] = frozenset({"requires", "excludes", "against"})
@@ -52,11 +55,56 @@ class Model(BaseModel):
 
 
 class Evidence(Model):
-    """One citation of a rule: which reference, where in the dossier of what was read, and what it supports."""
+    """One citation of a rule: which reference, where in the dossier of what was read, and what it supports.
+
+    `claim` names the statement of `claims.yaml` that it rests on, where there is one.
+    """
 
     cite: str
     locator: str = ""
     supports: Literal["condition", "effect", "threshold"] = "effect"
+    claim: str | None = None
+
+
+class Claim(Model):
+    """What a reference says, word for word and number by number, so that a statement can be compared with its source.
+
+    `quote` stands verbatim where `locator` points; `value` or `values` are the numbers in it, in `unit`; `interval` its
+    95 % interval, `k` of `n` the counts behind it. `tag` says how much of the source was seen.
+    """
+
+    id: str
+    cite: str
+    says: str
+    quote: str = ""
+    value: Number | None = None
+    values: tuple[Number, ...] = ()
+    unit: str | None = None
+    interval: tuple[Number, Number] | None = None
+    k: Count | None = Field(default=None, ge=0)
+    n: Count | None = Field(default=None, ge=1)
+    tag: Tag
+    locator: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Claim:
+        if self.value is not None and self.values:
+            raise ValueError("a claim has one `value` or a list of `values`; drop one of the two")
+        if (self.k is None) != (self.n is None):
+            raise ValueError("counts are `k` of `n`; write both, or neither")
+        return self
+
+    @property
+    def numbers(self) -> tuple[Decimal | int, ...]:
+        """Every number that it states, whatever its form."""
+        return self.values if self.value is None else (self.value,)
+
+
+class ClaimFile(Model):
+    """`claims.yaml`, which a rule set may leave out."""
+
+    claims: tuple[Claim, ...] = ()
 
 
 class Fidelity(Model):
@@ -185,30 +233,68 @@ class PreferenceFile(Model):
     preferences: tuple[Preference, ...]
 
 
-class Parameter(Model):
-    """A threshold: named, dated, with unit, status and reference. `unset` has no value and judges nothing."""
+class DatedValue(Model):
+    """A value that a parameter has from a day on, with its own status and source. `unset` has none."""
 
-    type: Literal["Quantity", "Integer", "Decimal"]
     value: Number | None
-    unit: str | None = None
-    measured_from: Literal["tumour", "ice", "electrode"] | None = None
     status: ParameterStatus
     cite: str | None = None
     locator: str = ""
+    claim: str | None = None
     since: Day = Field(alias="from")
-    label: str = ""
     note: str = ""
     overridden: bool = False
+    """Whether an overlay set it; no file says so."""
 
     @model_validator(mode="after")
-    def _whole(self) -> Parameter:
+    def _sourced(self) -> DatedValue:
+        if self.overridden:
+            raise ValueError("what an overlay sets is not said here; drop `overridden`")
         if (self.value is None) != (self.status == "unset"):
             raise ValueError("a parameter has a value, or its status is `unset`; one of the two has to change")
-        if (self.unit is None) != (self.type != "Quantity"):
-            raise ValueError("a Quantity has a `unit`, an Integer or a Decimal has none")
         if self.status in ("verified", "verified-indirect", "consensus") and self.cite is None:
             raise ValueError(f"a parameter that is `{self.status}` names its source in `cite`")
         return self
+
+
+class Parameter(DatedValue):
+    """A threshold: named, dated, with unit, status and reference; `history` holds the values that it had before."""
+
+    type: Literal["Quantity", "Integer", "Decimal"]
+    unit: str | None = None
+    measured_from: Literal["tumour", "ice", "electrode"] | None = None
+    label: str = ""
+    history: tuple[DatedValue, ...] = ()
+    review: Review | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Parameter:
+        if (self.unit is None) != (self.type != "Quantity"):
+            raise ValueError("a Quantity has a `unit`, an Integer or a Decimal has none")
+        days = [*(earlier.since for earlier in self.history), self.since]
+        if any(not before < after for before, after in pairwise(days)):
+            raise ValueError("`history` goes from the oldest value to the newest; give each its own day")
+        return self
+
+    def on(self, day: dt.date) -> Parameter:
+        """The parameter as it stands on a day; before its first value it is `unset`."""
+        if self.since <= day:
+            return self
+        earlier = [value for value in self.history if value.since <= day]
+        held = earlier[-1] if earlier else DatedValue(
+            value=None, status="unset", since=self.first_day, note=f"no value before {self.first_day}"
+        )  # fmt: skip
+        return self.model_copy(update={name: getattr(held, name) for name in DatedValue.model_fields})
+
+    @property
+    def first_day(self) -> dt.date:
+        """The day from which it has a value at all."""
+        return self.history[0].since if self.history else self.since
+
+    @property
+    def days(self) -> tuple[dt.date, ...]:
+        """The days on which its value changes, the first one included."""
+        return (*(earlier.since for earlier in self.history), self.since)
 
 
 class ParameterFile(Model):
@@ -226,13 +312,15 @@ class Outcome(Model):
     per: Literal["patient", "procedure"]
     cite: str
     locator: str = ""
+    claim: str | None = None
 
 
 class Banner(Model):
-    """What is always said of an option: how little is known."""
+    """What is always said of an option: how little is known, in whom it was seen, where its source is at odds."""
 
     says: str
     evidence: tuple[Evidence, ...]
+    population: tuple[str, ...] = ()
     known_inconsistencies: tuple[str, ...] = ()
 
 
@@ -266,12 +354,24 @@ class Head(Model):
     not_for: str = ""
 
 
+class SourceAttribute(Model):
+    """One thing that those who use an evidence-based intervention are told about it (45 CFR 170.315(b)(11)(iv)(A))."""
+
+    id: str
+    label: str
+    says: str
+    facts: tuple[str, ...] = ()
+    """The facts of the record that are used; none where it is a use, and nothing is."""
+    evidence: tuple[Evidence, ...] = ()
+
+
 class RuleSetFile(Model):
     """`ruleset.yaml`."""
 
     rule_set: Head
     options: dict[str, Option]
     alternatives: tuple[Alternative, ...] = ()
+    source_attributes: tuple[SourceAttribute, ...] = ()
 
 
 class SilenceEntry(Model):
@@ -390,12 +490,38 @@ class MeasureRule(Need):
         return self
 
 
+class Combination(Grounded):
+    """What holds of measures, or of ways of monitoring, side by side: they work together, or exclude each other.
+
+    Those that exclude each other are never named as one plan. Those that go together are said beside a plan that names
+    one of them; neither becomes sufficient or insufficient by it.
+    """
+
+    id: str
+    basis: Basis = "unverified"
+    together: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    says: str
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Combination:
+        if (len(self.together) < 2) == (len(self.excludes) < 2) or (self.together and self.excludes):
+            raise ValueError("a combination names two or more that go `together`, or of which each `excludes` the rest")
+        return self
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The measures and ways of monitoring that it is about."""
+        return self.together or self.excludes
+
+
 class PlannerFile(Model):
     """`thermoprotection.yaml`."""
 
     need: tuple[Need, ...]
     measures: tuple[MeasureRule, ...]
     monitoring: tuple[Need, ...] = ()
+    combinations: tuple[Combination, ...] = ()
 
 
 class Definition(Model):
@@ -443,7 +569,7 @@ class Reference(BaseModel):
     PMID: str | None = None
     PMCID: str | None = None
     URL: str | None = None
-    tag: Literal["V1", "V2", "REF", "U"] = Field(alias="x-tag")
+    tag: Tag = Field(alias="x-tag")
     verified: bool = Field(alias="x-verified")
     certainty: Literal["high", "moderate", "low", "very-low"] | None = Field(default=None, alias="x-certainty")
     directness: str | None = Field(default=None, alias="x-directness")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cds.errors import Finding
+from cds.errors import Finding, Position
 from cds.language.syntax import Expression
 from cds.ruleset.model import (
     Alternative,
+    Claim,
+    Definition,
     Head,
     Need,
     Option,
@@ -20,6 +23,7 @@ from cds.ruleset.model import (
     Reference,
     Rule,
     RuleException,
+    SourceAttribute,
 )
 from cds.ruleset.program import Program
 from cds.vocabulary import Vocabulary
@@ -50,11 +54,23 @@ def considered(rule: Rule, phase: Phase) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """The parameters before a day on which one of them changed, and the programs that they make."""
+
+    until: dt.date
+    parameters: Mapping[str, Parameter]
+    programs: Mapping[Phase, Program]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSet:
     """Clinical knowledge, loaded: vocabulary, rules, parameters, references, and the programs made of them.
 
     `conditions` has every criterion's condition by id (`SS-2`, `TP-1.done`); `digest` is the SHA-256 of all files that
     the rule set was read from, in a fixed order; `overrides` names the parameters that an overlay replaced.
+
+    `parameters` and `programs` are those of the newest values; `on` gives those of a day. `places` says where each
+    statement (by id), parameter (`parameters.name`), option, alternative and structure stands.
     """
 
     head: Head
@@ -73,6 +89,21 @@ class RuleSet:
     digest: str
     overrides: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    source_attributes: tuple[SourceAttribute, ...] = ()
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    places: Mapping[str, Position] = field(default_factory=dict)
+    periods: tuple[Period, ...] = ()
+
+    def on(self, day: dt.date) -> RuleSet:
+        """The rule set under the parameters that hold on a day; one that has no value yet is `unset` there.
+
+        >>> from cds.ruleset import load_rules
+        >>> load_rules().on(dt.date(1999, 1, 1)).parameters["carotidEncasementLimit"].status
+        'unset'
+        """
+        before = [period for period in self.periods if day < period.until]
+        return replace(self, parameters=before[-1].parameters, programs=before[-1].programs) if before else self
 
     def rules_in(self, phase: Phase) -> tuple[Rule, ...]:
         """The rules that a phase considers; see `considered`."""

@@ -90,6 +90,7 @@ def build_vocabulary(
         for name, entry in table.structures.items()
     }
     findings += _structure_findings(table, table_document, facts)
+    findings += _needed_findings(facts, facts_document, table)
     return Vocabulary(definitions, structures, measures, monitoring), findings
 
 
@@ -174,6 +175,23 @@ def _entry_findings(entry: FactEntry, facts: VocabularyFile, document: Document,
     if entry.bounded_below_by and entry.bounded_below_by.removeprefix("lesion.") not in facts.lesion:
         message = f"`{entry.bounded_below_by}` is not a fact of the lesion; name the closing statement"
         report("unknown-fact", "bounded_below_by", message)
+    return found
+
+
+def _needed_findings(facts: VocabularyFile, document: Document, table: StructureFile) -> list[Finding]:
+    """The facts that the program itself reads: where a lesion is, and what the structure table gives."""
+    found: list[Finding] = []
+    given = {"name": set(table.structures), "kind": {entry.kind for entry in table.structures.values()}, "side": set()}
+    needed = [("lesion", name, facts.lesion.get(name), "", set[str]()) for name in ("site", "side")]
+    needed += [("structure", name, facts.structure.get(name), "given", values) for name, values in given.items()]
+    for level, name, entry, kind, values in needed:
+        if entry is None or entry.type != "Code" or (kind and entry.kind != kind):
+            what = f"a fact `{name}` of type Code{f' and kind {kind}' if kind else ''}"
+            message = f"the vocabulary has no {level}.{name} that can be used; the program reads it: add {what}"
+            found.append(Finding("missing-fact", document.position((level, name)), message))
+        elif lacking := sorted(values - set(entry.values)):
+            message = f"`{level}.{name}` has no value `{lacking[0]}`, which structures.yaml gives; add it"
+            found.append(Finding("missing-fact", document.position((level, name, "values")), message))
     return found
 
 

@@ -11,6 +11,7 @@ from cds.errors import RuleSetError
 from cds.ruleset import load_rules
 from tests.ruleset.finding_codes import finding_codes
 from tests.ruleset.workshop import (
+    VOCABULARY,
     a_rule,
     changed,
     copied,
@@ -216,8 +217,8 @@ MUTATIONS = [
     Mutation(
         "unknown-reference",
         SURGERY,
-        "{cite: yousem1995,",
-        "{cite: yousem1996,",
+        '{cite: yousem1995, locator: "abstract; dossier 7.1", supports: threshold, claim: yousem-limit}',
+        '{cite: yousem1996, locator: "abstract; dossier 7.1", supports: threshold}',
         "yousem1996",
         "no reference `yousem1996`; did you mean `yousem1995`?",
     ),
@@ -267,8 +268,8 @@ MUTATIONS = [
     Mutation(
         "unknown-fact",
         "vocabulary.yaml",
-        "fresh: {since: lesion.ablationDate,",
-        "fresh: {since: lesion.site,",
+        "fresh: {since: lesion.ablationDate, unknown_event: undecided}",
+        "fresh: {since: lesion.site, unknown_event: undecided}",
         "{since: lesion.site,",
         "`lesion.site` is not a Date fact",
     ),
@@ -511,8 +512,8 @@ MUTATIONS = [
     Mutation(
         "document-in-verdict",
         "thermoprotection.yaml",
-        "    when: structure.skinNear\n",
-        "    when: structure.skinNear and structure.hydrodissectionPlanned\n",
+        "  - id: TN-2\n    when: structure.skinNear\n",
+        "  - id: TN-2\n    when: structure.skinNear and structure.hydrodissectionPlanned\n",
         "structure.skinNear and",
         "`TN-2` reads `structure.hydrodissectionPlanned`",
     ),
@@ -527,8 +528,8 @@ MUTATIONS = [
     Mutation(
         "planner-cycle",
         "thermoprotection.yaml",
-        "    when: structure.skinNear\n",
-        "    when: structure.unprotectable\n",
+        "  - id: TN-2\n    when: structure.skinNear\n",
+        "  - id: TN-2\n    when: structure.unprotectable\n",
         "structure.unprotectable",
         "`TN-2` reads what the planner computes",
     ),
@@ -913,7 +914,7 @@ def test_a_mistake_of_a_mapping_table_is_found(
     (rules / "mapping" / "all.yaml").write_text(MAPPING.replace(old, new, 1), encoding="utf-8")
     found = [finding for finding in findings_of(rules) if finding.code == code]
     assert any(told in finding.message for finding in found), [str(finding) for finding in findings_of(rules)]
-    assert found[0].position.file.endswith("mapping/all.yaml")
+    assert found[0].position.file == "small/mapping/all.yaml"
     if at:
         assert found[0].position.line == position_of(rules, "mapping/all.yaml", at)[0]
 
@@ -936,6 +937,26 @@ def test_a_section_of_tables_stands_in_one_file(tmp_path: Path) -> None:
     assert only_finding(rules).position.file.endswith("b.yaml")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("  site: {kind: finding, type: Code, values: [tongue, neck], label: site}\n", "", "no lesion.site"),
+        ("values: [tongue, neck], label: site", "label: site", ""),
+        ("  side: {kind: finding, type: Code, values: [left, right, midline], label: side}\n", "", "no lesion.side"),
+        ("values: [nerve, skin, brain], label: name", "values: [nerve, skin], label: name", "no value `brain`"),
+        ("  kind: {kind: given, type: Code,", "  kind: {kind: finding, type: Code,", "no structure.kind"),
+    ],
+)
+def test_the_facts_that_the_program_reads_are_there_or_found_missing(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    assert VOCABULARY.count(old) == 1
+    findings = findings_of(small(tmp_path, vocabulary=VOCABULARY.replace(old, new)))
+    if told:
+        assert any(f.code == "missing-fact" and told in f.message for f in findings), "\n".join(map(str, findings))
+    assert all(f.position.file == "small/vocabulary.yaml" for f in findings if f.code == "missing-fact")
+
+
 # --- together ------------------------------------------------------------------------------------------------------
 
 
@@ -949,6 +970,14 @@ def test_every_finding_has_a_test_that_provokes_it() -> None:
         "mixed-origins",
         "unread-file",
         "unknown-place",
+        "unknown-claim",  # test_claim_findings
+        "claim-mismatch",
+        "concept-map-shape",  # test_local_codes
+        "mapped-again",
+        "unknown-target",
+        "unused-mapping",
+        "missing-fact",
+        "overdue-review",  # test_reviews
     }
     provoked = {mutation.code for mutation in MUTATIONS} | {code for code, *_ in TABLE_CHANGES} | elsewhere
     assert provoked == finding_codes()
