@@ -1,13 +1,13 @@
-"""The answer as a page: what is asked, what is missing and decisive, options with reasons, protection, evidence.
+"""The answer as a page: the verdicts, what is asked, what is missing and decisive, then reasons, protection, evidence.
 
-Folded, a page shows every verdict and everything that holds an option back, and counts the rest by rule; unfolded, it
-writes out every criterion that was considered.
+Folded, a page shows every verdict and everything that holds an option back; one line says how many other criteria there
+are and of which kind. Unfolded, it writes out every criterion that was considered.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,11 +21,13 @@ from cds.explanation.reasons import (
     is_asked,
     may_hold_back,
     missing_facts,
+    missing_values,
     rank,
     rule_list,
     subjects,
 )
 from cds.recommendation.model import (
+    ClaimPart,
     EvidencePart,
     FactPart,
     LesionPart,
@@ -33,22 +35,27 @@ from cds.recommendation.model import (
     OptionPart,
     OrderPart,
     OutcomePart,
+    ProtectionPlanPart,
     ReasonPart,
     Recommendation,
     SettlingFact,
     ThermoprotectionPart,
 )
 
-MOST_SETTLING: Final = 6
+MOST_SETTLING: Final = 4
 MOST_NAMES: Final = 4
 MOST_STRUCTURES: Final = 3
 MOST_SUPPORTING: Final = 2
-MOST_INFORMING: Final = 1
 MOST_ISSUES: Final = 3
-MOST_REFERENCES: Final = 3
+MOST_SETS: Final = 2
+MOST_LIKEWISE: Final = 2
+MOST_CITES: Final = 2
+SHOWN_TOPICS: Final = ("caution", "contradiction", "evidence")
+"""Informing criteria of these topics are written out beside the verdicts; in phases that decide nothing, all are."""
 DUE_NOW: Final = {"decision": ("decision",), "planning": ("decision", "procedure"), "follow-up": ("discharge",)}
 NO_DIRECTIVE: Final = "options with their reasons, and no directive: the board decides"
 UNFOLD: Final = "unfold to read"
+COMMAND: Final = "cds evaluate --unfold"
 
 
 def page(recommendation: Recommendation, *, unfold: bool = False) -> Page:
@@ -66,6 +73,8 @@ class _Answer:
     def __post_init__(self) -> None:
         self._cited: dict[str, dict[str, None]] = {}
         """The citations made so far, each with what was said of its certainty."""
+        self._claims: dict[str, dict[str, ClaimPart]] = {}
+        """What was cited of each reference, word for word."""
         self._background: tuple[EvidencePart, ...] = ()
         """What is cited whatever the case is; referenced last."""
 
@@ -77,7 +86,9 @@ class _Answer:
         shown = [lesion for lesion in self.answer.lesions if lesion.scope.truth != "false" or self.unfold]
         outcomes = list(dict.fromkeys(outcome for lesion in shown for outcome in lesion.outcomes))
         sections += [*self._outcomes(outcomes), *self._alternatives(), *self._facts(), *self._excluded()]
-        return Page((*sections, *self._references(), Section(3, "Read this as", NO_DIRECTIVE)))
+        sections += self._folded()
+        sections += [*self._references(), Section(3, "Read this as", NO_DIRECTIVE)]
+        return Page(tuple(sections), dense=not self.unfold)
 
     def _most(self, number: int) -> int | None:
         return None if self.unfold else number
@@ -85,6 +96,8 @@ class _Answer:
     def _cite(self, evidence: Iterable[EvidencePart]) -> None:
         for each in evidence:
             self._cited.setdefault(each.cite, {})[words.certainty(each)] = None
+            if each.claim is not None:
+                self._claims.setdefault(each.cite, {})[each.claim.id] = each.claim
 
     def _cite_names(self, cites: Iterable[str]) -> None:
         for cite in cites:
@@ -93,14 +106,20 @@ class _Answer:
     def _sources(self, reason: ReasonPart) -> str:
         self._cite(reason.evidence)
         self._cite_names(each.cite for each in reason.parameters if each.cite)
-        return words.sources(reason)
+        return words.sources(reason, () if self.unfold else self._distances, self._most(MOST_CITES))
+
+    @property
+    def _distances(self) -> frozenset[str]:
+        """The distances of which the protection plan says what they are."""
+        plans = (lesion.protection_plan for lesion in self.answer.lesions)
+        return frozenset(each.name for plan in plans if plan is not None for each in plan.distances)
 
     # ------------------------------------------------------------------------------------------------ the head
 
     def _head(self) -> Section:
         rules = self.answer.rule_set
-        approved = f"approved on {rules.approved}" if rules.approved else "nobody has approved this rule set"
-        entries = [Entry(f"Rules {rules.id} {rules.version}: {approved}.")]
+        approved = f"approved on {rules.approved}" if rules.approved else "nobody has approved them"
+        entries: list[Entry] = []
         remarks = sum(issue.severity == "information" for issue in self.answer.issues)
         if remarks == len(self.answer.issues) > 0 and not self.unfold:
             entries.append(Entry(f"About the input: {words.counted(remarks, 'remark')} ({UNFOLD})."))
@@ -108,13 +127,13 @@ class _Answer:
             entries.append(Entry(f"Set by the institution: {', '.join(map(words.spoken, rules.overrides))}."))
         engines = self.answer.engines
         if self.unfold:
-            entries.append(Entry(f"Rule set {rules.digest}."))
+            entries.append(Entry(f"Rules {rules.id} {rules.version}, {rules.digest}."))
             entries.append(
                 Entry(f"Decided twice and alike: reference {engines.reference}, durable-rules {engines.durable_rules}.")
             )
-        lesions = words.counted(len(self.answer.lesions), "target lesion")
-        heading = rules.title or rules.id
-        return Section(1, heading, f"as of {self.answer.as_of} · {self.answer.phase} · {lesions}", tuple(entries))
+        lesions = words.counted(len(self.answer.lesions), "lesion")
+        detail = f"as of {self.answer.as_of} · {self.answer.phase} · {lesions} · rules {rules.version}: {approved}"
+        return Section(1, rules.title or rules.id, detail, tuple(entries))
 
     def _issues(self) -> Iterator[Section]:
         counts = {
@@ -153,6 +172,8 @@ class _Answer:
         else:
             detail = "not known; every verdict below holds only if the patient is in scope"
             text = "It is not known whether these rules are about this patient."
+        unset = [each for reason in scope.reasons for each in reason.parameters if each.status == "unset"]
+        why += [f"For want of a value for the {words.spoken(each.name)} ({each.note or 'not set'})." for each in unset]
         entries = [Entry(text, sources), *(Entry(each) for each in dict.fromkeys(why) if each != text)]
         yield Section(3, "Scope", detail, tuple(entries))
 
@@ -164,15 +185,18 @@ class _Answer:
             lesion.scope.truth != self.answer.scope.truth or len(self.answer.lesions) > 1
         ):
             yield self._lesion_scope(lesion)
+        for option in lesion.options:
+            yield Section(3, option.label, self._verdict(option, lesion))
         if lesion.scope.truth != "false":
+            yield from self._order(lesion.order, lesion)
             yield from self._asked(lesion)
             yield from self._settling(lesion)
         for option in lesion.options:
-            yield self._option(option, lesion)
+            yield from self._option(option, lesion)
         if lesion.scope.truth != "false":
-            yield from self._order(lesion.order, lesion)
-            yield from self._protection(lesion.thermoprotection)
+            yield from self._protection(lesion)
             yield from self._obligations(lesion)
+        if self.unfold:
             yield from self._advisory(lesion)
 
     def _lesion_scope(self, lesion: LesionPart) -> Section:
@@ -195,7 +219,8 @@ class _Answer:
         for rule in dict.fromkeys(each.rule for each in due):
             same = [each for each in due if each.rule == rule]
             times = f" ({len(same)} times)" if len(same) > 1 else ""
-            entries.append(Entry(f"{same[0].says} ({same[0].who}, {words.BEFORE[same[0].before]}){times}", rule))
+            when = "" if same[0].before == self.answer.phase else f", {words.BEFORE[same[0].before]}"
+            entries.append(Entry(f"{same[0].says} ({same[0].who}{when}){times}", rule))
         for option in (option for option in lesion.options if option.option not in idle):
             for group in grouped(sorted(filter(is_asked, option.reasons), key=rank)):
                 reason = group.first
@@ -217,7 +242,7 @@ class _Answer:
         if not group.others:
             return ""
         others = [names.get(each.subject, each.subject) for each in group.others]
-        return f" Likewise: {words.some(others, self._most(MOST_NAMES))}."
+        return f" Likewise: {words.some(others, self._most(MOST_LIKEWISE))}."
 
     def _settling(self, lesion: LesionPart) -> Iterator[Section]:
         """The missing facts with a value that decides a verdict, one line each; the others by name."""
@@ -235,7 +260,7 @@ class _Answer:
         ]
         if rest:
             what = "may narrow it" if len(decisive) == len(listed) else "also decisive, or narrowing"
-            entries.append(Entry(f"{what}: {words.some(rest, MOST_STRUCTURES)}"))
+            entries.append(Entry(f"{what}: {words.some(rest, self._most(MOST_STRUCTURES))}"))
         yield Section(3, "Missing and decisive", entries=tuple(entries))
 
     def _settles(self, pairs: Sequence[tuple[OptionPart, SettlingFact]]) -> Entry:
@@ -263,18 +288,20 @@ class _Answer:
 
     # -------------------------------------------------------------------------------------------- one option
 
-    def _option(self, option: OptionPart, lesion: LesionPart) -> Section:
+    def _verdict(self, option: OptionPart, lesion: LesionPart) -> str:
+        """The verdict with what a board asks first: whether the option is excluded, and whether it was declined."""
+        verdict = words.verdict(option, lesion.scope.truth)
+        if verdict != "not assessed":
+            return f"{verdict}; {words.standing(option, lesion.scope.truth)}; {words.DECLINED[option.declined]}"
+        why = "outside the scope of these rules"
+        if self.answer.phase != "decision":
+            why = f"verdicts belong to the decision, not to {self.answer.phase}"
+        return f"{verdict}: {why}. This speaks neither for nor against it"
+
+    def _option(self, option: OptionPart, lesion: LesionPart) -> Iterator[Section]:
+        """What speaks of an option: nothing where there is nothing to say but the verdict."""
         names = subjects(lesion)
         verdict = words.verdict(option, lesion.scope.truth)
-        if verdict == "not assessed":
-            why = (
-                "outside the scope of these rules"
-                if self.answer.phase == "decision"
-                else f"verdicts belong to the decision, not to {self.answer.phase}"
-            )
-            detail = f"{verdict}: {why}. This speaks neither for nor against it"
-        else:
-            detail = f"{verdict}; {words.STANDING[option.standing]}; {words.DECLINED[option.declined]}"
         entries = [*self._banner(option)] if lesion.scope.truth != "false" or self.unfold else []
         if verdict != "not assessed" or self.unfold:
             entries += [*self._why(option, names), *self._not_yet(option)]
@@ -282,7 +309,8 @@ class _Answer:
             entries += self._supporting(option, names)
         if verdict != "not assessed" or self.unfold:
             entries += self._decided_otherwise(option, names)
-        return Section(3, option.label, detail, tuple(entries))
+        if entries:
+            yield Section(3, f"Why: {option.label}", "", tuple(entries))
 
     def _banner(self, option: OptionPart) -> Iterator[Entry]:
         if option.banner is None:
@@ -290,11 +318,9 @@ class _Answer:
         self._background += option.banner.evidence
         cites = ", ".join(dict.fromkeys(each.cite for each in option.banner.evidence))
         inconsistencies = option.banner.known_inconsistencies
-        folded = "" if self.unfold or not inconsistencies else (
-            f" {words.counted(len(inconsistencies), 'known inconsistency', 'known inconsistencies')}."
-        )  # fmt: skip
-        yield Entry(f"{option.banner.says}{folded}", cites if self.unfold else "", "evidence")
+        yield Entry(option.banner.says, cites if self.unfold else "", "evidence")
         if self.unfold:
+            yield from (Entry(each, cites, "evidence") for each in option.banner.population)
             yield from (Entry(each, cites, "caveat") for each in inconsistencies)
 
     def _why(self, option: OptionPart, names: Any) -> Iterator[Entry]:
@@ -308,21 +334,27 @@ class _Answer:
             yield Entry(
                 f"{group.first.says}{addressed}{self._likewise(group, names)}", self._sources(group.first), "why"
             )
-        if asked:
-            yield Entry(f"{rule_list(asked, None)}: asked above", label="why")
+        if asked and option.standing == "excluded":  # then what is asked stands above by rule only
+            yield Entry(f"asked above: {rule_list(asked, None)}", label="why")
 
     def _not_yet(self, option: OptionPart) -> Iterator[Entry]:
         reasons = [reason for reason in option.reasons if may_hold_back(reason)]
         if self.unfold:
             yield from (self._undecided(each, "not yet") for each in reasons)
         elif reasons:
-            facts = words.some(missing_facts(reasons), MOST_NAMES)
+            facts = words.some([*missing_facts(reasons), *missing_values(reasons)], MOST_NAMES)
             number = words.counted(len(grouped(reasons)), "criterion", "criteria")
-            yield Entry(f"{number} undecided, for want of {facts}", rule_list(reasons, MOST_NAMES), "not yet")
+            yield Entry(f"{number} undecided, for want of {facts}", rule_list(reasons, None), "not yet")
 
     def _supporting(self, option: OptionPart, names: Any) -> Iterator[Entry]:
         supports = [reason for reason in option.reasons if reason.effect == "for" and reason.truth == "true"]
         informs = [reason for reason in option.reasons if reason.effect == "informs" and reason.truth == "true"]
+        waived = [(each, exception) for each in option.reasons if not holds_back(each)
+                  for exception in each.exception_truths if exception.truth == "true"]  # fmt: skip
+        for reason, exception in waived:
+            self._cite(exception.evidence)
+            yield Entry(f"{exception.says} It keeps {reason.rule} from having its effect.",
+                        words.sources(exception), "waived")  # fmt: skip
         if self.unfold:
             yield from (self._told(each, "for", names) for each in supports)
             yield from (self._told(each, each.topic or "also", names) for each in informs)
@@ -332,17 +364,14 @@ class _Answer:
             yield Entry(f"{group.first.says}{self._likewise(group, names)}", self._sources(group.first), "for")
         if len(groups) > MOST_SUPPORTING:
             rest = [each.first for each in groups[MOST_SUPPORTING:]]
-            yield Entry(f"{len(rest)} more: {rule_list(rest, MOST_NAMES)}", label="for")
-        told = grouped(informs)
-        for group in told[:MOST_INFORMING]:
-            yield Entry(f"{group.first.says}{self._likewise(group, names)}", self._sources(group.first), "also")
-        if rest := [reason for group in told[MOST_INFORMING:] for reason in group.all]:
-            topics = dict.fromkeys(reason.topic or "other" for reason in rest)
-            by_topic = [
-                f"{topic} ({rule_list([each for each in rest if (each.topic or 'other') == topic], MOST_NAMES)})"
-                for topic in topics
-            ]
-            yield Entry(f"{len(told) - MOST_INFORMING} more: {', '.join(by_topic)}", label="also")
+            yield Entry(f"{len(rest)} more: {rule_list(rest, None)}", label="for")
+        for group in grouped(filter(self._shown, informs)):
+            text = f"{group.first.says}{self._likewise(group, names)}"
+            yield Entry(text, self._sources(group.first), group.first.topic or "also")
+
+    def _shown(self, reason: ReasonPart) -> bool:
+        """Whether a criterion that only informs is written out in a folded page."""
+        return self.answer.phase != "decision" or reason.topic in SHOWN_TOPICS
 
     def _decided_otherwise(self, option: OptionPart, names: Any) -> Iterator[Entry]:
         """What was considered and holds nothing back: an empty list never means that nothing was looked at."""
@@ -352,9 +381,6 @@ class _Answer:
             yield from (self._told(each, "clear", names) for each in clear)
             yield from (self._told(each, "no", names) for each in false)
             return
-        if clear:
-            number = words.counted(len(grouped(clear)), "criterion", "criteria")
-            yield Entry(f"{number} decided, holding nothing back", label="clear")
         if not option.reasons:
             yield Entry("no criterion was considered for this option", label="clear")
 
@@ -369,7 +395,8 @@ class _Answer:
         return Entry(says, self._sources(reason), label)
 
     def _undecided(self, reason: ReasonPart, label: str) -> Entry:
-        facts = words.some((self._fact(each) for each in reason.facts if each.status != "known"), None)
+        missing = [self._fact(each) for each in reason.facts if each.status != "known"]
+        facts = words.some([*missing, *missing_values([reason])], None)
         return Entry(f"{reason.condition}: undecided; {facts or 'no fact is missing'}", self._sources(reason), label)
 
     @staticmethod
@@ -402,54 +429,86 @@ class _Answer:
         elif entries:
             yield Section(3, "Order", "more than one is still possible", tuple(entries))
 
-    def _protection(self, parts: Sequence[ThermoprotectionPart]) -> Iterator[Section]:
+    def _protection(self, lesion: LesionPart) -> Iterator[Section]:
+        parts, plan = lesion.thermoprotection, lesion.protection_plan
         if not parts:
             return
         required = [part for part in parts if part.verdict == "required"]
         undetermined = [part for part in parts if part.verdict == "undetermined"]
         beyond = [part for part in parts if part.verdict == "not-required"]
         entries: list[Entry | Table] = []
-        shown = parts if self.unfold else required
-        if shown:
+        if self.unfold:
             rows = tuple(
-                (part.label, part.distance, *((part.verdict.replace("-", " "),) if self.unfold else ()),
-                 self._measures(part), words.PLANNED[part.covered_by_plan])
-                for part in shown
+                (part.label, part.distance, part.verdict.replace("-", " "), self._measures(part),
+                 words.PLANNED[part.covered_by_plan])
+                for part in parts
             )  # fmt: skip
-            columns = ("structure", "distance", *(("protection",) if self.unfold else ()), "measures", "in plan")
-            entries.append(Table(columns, rows))
-        defaults = dict.fromkeys(
-            text
-            for part in parts
-            for reason in part.reasons
-            for text in map(words.parameter_status, reason.parameters)
-            if text
-        )
-        if undetermined and not self.unfold:
-            told = [f"{part.label}, {part.distance}" for part in undetermined if part.distance != "not known"]
-            told += [part.label for part in undetermined if part.distance == "not known"]
-            entries.append(Entry(f"undetermined: {words.some(told, MOST_STRUCTURES, '; ')}"))
-        if beyond and not self.unfold:
-            told = [f"{part.label} {part.distance}" for part in beyond]
-            entries.append(Entry(f"not required: {words.some(told, 2)}"))
+            entries.append(Table(("structure", "distance", "protection", "measures", "in plan"), rows))
+        else:
+            entries += [Entry(f"{part.label}, {self._distance(part)}: {self._measures(part)}") for part in required]
+            if undetermined:
+                told = [f"{part.label}, {part.distance}" for part in undetermined if part.distance != "not known"]
+                told += [part.label for part in undetermined if part.distance == "not known"]
+                entries.append(Entry(f"undetermined: {words.some(told, MOST_STRUCTURES, '; ')}"))
+        if plan is not None:
+            entries += self._plan(plan, parts)
         if self.unfold:
             entries += [entry for part in parts for entry in self._protection_reasons(part)]
-        if defaults:
-            caveat = ", not a proven safe distance" if beyond else ""
-            entries.append(Entry(f"{'; '.join(defaults)}{caveat}"))
         counts = [f"required for {words.counted(len(required), 'structure') if required else 'none'}"]
         counts += [f"undetermined for {len(undetermined)}"] if undetermined else []
-        counts += [f"not required for {len(beyond)}"] if beyond else []
+        counts += [f"not for {len(beyond)}"] if beyond else []
+        if plan is not None and plan.required:
+            covered = len(plan.required) - len(plan.uncovered)
+            counts.append(f"plan covers {'all' if covered == len(plan.required) else covered or 'none'}")
         yield Section(3, "Thermoprotection", ", ".join(counts), tuple(entries))
 
-    @staticmethod
-    def _measures(part: ThermoprotectionPart) -> str:
+    def _with(self, partners: Sequence[str], labels: Mapping[str, str]) -> str:
+        """What a combination says goes together with a set; folded, only that there is something."""
+        if not partners:
+            return ""
+        return f" (with {', '.join(labels.get(each, each) for each in partners)})" if self.unfold else ""
+
+    def _measures(self, part: ThermoprotectionPart) -> str:
+        """The measures that are open for a structure; of the others, folded, how many there are of each kind."""
+        if not part.measures:
+            return "no measure is known"
         available = [measure.label for measure in part.measures if measure.status == "available"]
-        told = [", ".join(available)] if available else []
+        others = []
         for status, word in words.MEASURE.items():
             if labels := [measure.label for measure in part.measures if measure.status == status]:
-                told.append(f"{word}: {', '.join(labels)}")
-        return "; ".join(told) or "none known"
+                others.append(f"{word}: {', '.join(labels)}" if self.unfold else f"{len(labels)} {word}")
+        told = [", ".join(available) or "no measure is open", *([f"({', '.join(others)})"] if others else [])]
+        return " ".join(told)
+
+    @staticmethod
+    def _distance(part: ThermoprotectionPart) -> str:
+        return part.distance if part.distance != "not known" else "distance not known"
+
+    def _plan(self, plan: ProtectionPlanPart, parts: Sequence[ThermoprotectionPart]) -> Iterator[Entry]:
+        """All threatened structures together: what would be enough, what the plan leaves out, what flags them."""
+        names = {_id(part): part.label for part in parts}
+        labels = {m.measure: m.label for part in parts for m in part.measures}
+        labels |= {m.monitoring: m.label for part in parts for m in part.monitoring}
+
+        def listed(structures: Iterable[str]) -> str:
+            called = [next((n for key, n in names.items() if each.endswith(f"/{key}")), each) for each in structures]
+            return words.some(called, self._most(MOST_STRUCTURES))
+
+        if plan.protectable and plan.sufficient_sets:
+            sets = [" + ".join(labels.get(each, each) for each in chosen.measures) + self._with(chosen.with_, labels)
+                    for chosen in plan.sufficient_sets]  # fmt: skip
+            of = "them" if not plan.without_measure else f"{len(plan.protectable)} of them"
+            yield Entry(f"fewest measures for {of}: {words.some(sets, self._most(MOST_SETS), '; or ')}")
+        elif plan.protectable:
+            yield Entry("the measures that are open for these structures exclude each other: no set covers all of them")
+        if plan.without_measure and self.unfold:
+            yield Entry(f"no measure is open for {listed(plan.without_measure)}")
+        if plan.uncovered and set(plan.uncovered) != set(plan.required):
+            yield Entry(f"the plan does not cover {listed(plan.uncovered)}")
+        for each in plan.combinations if self.unfold else ():
+            self._cite(each.evidence)
+            yield Entry(each.says, f"{each.rule}; {each.strength}; {', '.join(words.grounds(each))}")
+        yield Entry(plan.says)
 
     def _protection_reasons(self, part: ThermoprotectionPart) -> Iterator[Entry]:
         planned = [each.label for each in part.measures if each.planned == "true"]
@@ -491,6 +550,7 @@ class _Answer:
         return ", ".join(f"{who} {', '.join(rules)}" for who, rules in by_who.items())
 
     def _advisory(self, lesion: LesionPart) -> Iterator[Section]:
+        """The undecided criteria that move no verdict, written out."""
         reasons = [
             reason
             for option in lesion.options
@@ -501,19 +561,33 @@ class _Answer:
             return
         number = words.counted(len(grouped(reasons)), "more criterion", "more criteria")
         detail = f"{number} undecided; none of them moves a verdict"
+        yield Section(3, "Also unknown", detail, tuple(self._undecided(each, "advisory") for each in reasons))
+
+    def _folded(self) -> Iterator[Section]:
+        """What is not written out: how many criteria, of which kind, and the command that writes them out."""
         if self.unfold:
-            yield Section(3, "Also unknown", detail, tuple(self._undecided(each, "advisory") for each in reasons))
             return
-        yield Section(3, "Also unknown", detail)
+        several = len(self.answer.lesions) > 1
+        told = [f"{lesion.id}: {counts}" if several else counts
+                for lesion in self.answer.lesions if (counts := self._counts(lesion))]  # fmt: skip
+        resources = dict.fromkeys(each.resource for each in self.answer.excluded)
+        told += [f"{words.counted(len(resources), 'resource')} unused"] if resources else []
+        if told:
+            yield Section(3, "Folded", f"{'; '.join(told)}: {COMMAND}")
+
+    def _counts(self, lesion: LesionPart) -> str:
+        """How many criteria of a lesion are folded, by kind; out of scope, no informing one is written out."""
+        out_of_scope = lesion.scope.truth == "false"
+        return _counts(lesion, lambda reason: not out_of_scope and self._shown(reason))
 
     def _outcomes(self, outcomes: Sequence[OutcomePart]) -> Iterator[Section]:
         if not outcomes:
             return
         cites = list(dict.fromkeys(outcome.cite for outcome in outcomes))
         self._cite_names(cites)
-        told = [f"{outcome.says} ({outcome.per}s) {outcome.display}" for outcome in outcomes]
+        told = [f"{outcome.says} ({outcome.per}s) {outcome.display.replace('95 % CI ', '')}" for outcome in outcomes]
         sources = [f" [{outcome.cite}]" if len(cites) > 1 else "" for outcome in outcomes]
-        where = f"seen in {words.joined(cites, 'and')}, exact intervals"
+        where = f"seen in {words.joined(cites, 'and')}, exact 95 % CI"
         if self.unfold:
             entries = tuple(Entry(each, outcome.cite) for each, outcome in zip(told, outcomes, strict=True))
             yield Section(3, "Outcomes", where, entries)
@@ -537,7 +611,7 @@ class _Answer:
                             for each, cite in zip(alternatives, cites, strict=True))  # fmt: skip
             yield Section(3, "Also possible", entries=entries)
         else:
-            told = [f"{each.says} [{cite}]" for each, cite in zip(alternatives, cites, strict=True)]
+            told = [each.says if each.evidence else f"{each.says} [no published source]" for each in alternatives]
             yield Section(3, "Also possible", " ".join(told))
 
     def _facts(self) -> Iterator[Section]:
@@ -558,29 +632,81 @@ class _Answer:
 
     def _excluded(self) -> Iterator[Section]:
         excluded = self.answer.excluded
-        if not excluded:
+        if not excluded or not self.unfold:
             return
         resources = dict.fromkeys(each.resource for each in excluded)
         number = words.counted(len(resources), "resource")
-        if self.unfold:
-            entries = tuple(Entry(f"{each.resource}: {each.path}", each.entry or "") for each in excluded)
-            yield Section(3, "Not used", f"{number} of the record", entries)
-        else:
-            yield Section(3, "Not used", f"{number} of the record ({UNFOLD})")
+        entries = tuple(Entry(f"{each.resource}: {each.path}", each.entry or "") for each in excluded)
+        yield Section(3, "Not used", f"{number} of the record", entries)
 
     def _references(self) -> Iterator[Section]:
-        """What was cited above; folded, the first of it, which carries what is asked and what holds back."""
-        self._cite(self._background)
-        if not self._cited:
+        """What was cited above; folded, by its certainty, without addresses."""
+        if self.unfold:
+            self._cite(self._background)
+        background = dict.fromkeys(each.cite for each in self._background if each.cite not in self._cited)
+        if not self._cited and not background:
             return
-        listed = list(self._cited)[: self._most(MOST_REFERENCES)]
-        told = [f"{cite}: {reference(self.answer.references.get(cite))}{self._graded(cite)}" for cite in listed]
-        if rest := list(self._cited)[len(listed) :]:
-            told.append(f"and {len(rest)} more: {', '.join(rest)}")
-        yield Section(3, "References", "with the certainty of the evidence", tuple(map(Entry, told)))
+        if self.unfold:
+            known = self.answer.references
+            entries: list[Entry] = []
+            for cite in self._cited:
+                entries.append(Entry(f"{cite}: {reference(known.get(cite))}{self._graded(cite)}"))
+                claims = self._claims.get(cite, {}).values()
+                entries += [Entry(words.claim(each), each.locator, depth=1) for each in claims]
+            yield Section(3, "References", "with the certainty of the evidence", tuple(entries))
+            return
+        by_certainty: dict[str, list[str]] = {}
+        for cite, said in self._cited.items():
+            by_certainty.setdefault(" / ".join(said) or self._certainty_of(cite), []).append(cite)
+        graded = [f"{', '.join(cites)} ({certainty})" for certainty, cites in by_certainty.items()]
+        behind = ["addresses", *self._inconsistencies(), *([f"{len(background)} more"] if background else [])]
+        folded = f"unfold for {words.joined(behind, 'and')}" if graded else f"{len(background)} ({UNFOLD})"
+        yield Section(3, "References", "; ".join([*graded, folded]))
+
+    def _inconsistencies(self) -> Iterator[str]:
+        """How many inconsistencies of the evidence are known, of the options that were assessed."""
+        assessed = [lesion for lesion in self.answer.lesions if lesion.scope.truth != "false"]
+        banners = {o.option: o.banner for lesion in assessed for o in lesion.options if o.banner is not None}
+        if number := sum(len(banner.known_inconsistencies) for banner in banners.values()):
+            yield words.counted(number, "known inconsistency", "known inconsistencies")
+
+    def _certainty_of(self, cite: str) -> str:
+        """The certainty of a reference that only a threshold names."""
+        certainty = self.answer.references.get(cite, {}).get("x-certainty")
+        return str(certainty).replace("-", " ") if certainty else "not graded"
 
     def _graded(self, cite: str) -> str:
         return "".join(f"; {each}" for each in self._cited[cite])
+
+
+def _counts(lesion: LesionPart, shown: Callable[[ReasonPart], bool]) -> str:
+    """How many criteria of a lesion are folded, by kind; a rule counts once, whatever it is asked of."""
+    by_key = {(each.rule, each.subject): each for option in lesion.options for each in option.reasons}
+    advisory = [each for each in by_key.values() if each.effect in ("for", "informs")]
+    informing = [each for each in advisory if each.effect == "informs" and each.truth == "true" and not shown(each)]
+    unassessed = {
+        (each.rule, each.subject): each
+        for option in lesion.options
+        if words.verdict(option, lesion.scope.truth) == "not assessed"
+        for each in option.reasons
+    }.values()
+    kinds = [
+        ("that would hold an option back", [each for each in unassessed if holds_back(each)]),
+        ("undecided that might", [each for each in unassessed if may_hold_back(each)]),
+        ("holding nothing back", [each for each in by_key.values() if holds_nothing_back(each)]),
+        ("undecided, advisory", [each for each in advisory if each.truth == "unknown"]),
+        ("not applying", [each for each in advisory if each.truth == "false"]),
+        (f"informing ({', '.join(dict.fromkeys(each.rule for each in informing))})", informing),
+    ]
+    told = [(len(grouped(reasons)), kind) for kind, reasons in kinds if reasons]
+    if not told:
+        return ""
+    (number, kind), *others = told
+    return "; ".join([f"{words.counted(number, 'criterion', 'criteria')} {kind}", *(f"{n} {k}" for n, k in others)])
+
+
+def _id(part: ThermoprotectionPart) -> str:
+    return f"{part.structure}/{part.side or 'none'}"
 
 
 def _decides(pair: tuple[OptionPart, SettlingFact]) -> bool:

@@ -47,6 +47,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Sections in reading order."""
+    """Sections in reading order; a `dense` one has to be seen at a glance."""
 
     sections: tuple[Section, ...]
+    dense: bool = False

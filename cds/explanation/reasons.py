@@ -79,6 +79,12 @@ def rule_list(reasons: Sequence[ReasonPart], most: int | None) -> str:
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
+def missing_values(reasons: Iterable[ReasonPart]) -> list[str]:
+    """The thresholds that have no value on the day, for want of which reasons are undecided."""
+    unset = (each for reason in reasons for each in reason.parameters if each.status == "unset")
+    return list(dict.fromkeys(f"a value for the {words.spoken(each.name)}" for each in unset))
+
+
 def missing_facts(reasons: Iterable[ReasonPart]) -> list[str]:
     """The facts for want of which reasons are undecided, each once."""
     missing = (fact for reason in reasons for fact in reason.facts if fact.status != "known")

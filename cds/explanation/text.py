@@ -28,19 +28,24 @@ def lay_out(content: Page, *, width: int = 80) -> str:
     lines: list[str] = []
     before: Section | None = None
     for section in content.sections:
-        if before is not None and not _close(before, section):
+        if before is not None and not _close(before, section, dense=content.dense):
             lines.append("")
-        lines += _section(section, width)
+        lines += _section(section, width, dense=content.dense)
         before = section
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _close(before: Section, section: Section) -> bool:
-    """Whether two sections stand without a blank line between them: one under its lesion, and one-liners in a row."""
+def _close(before: Section, section: Section, *, dense: bool) -> bool:
+    """Whether two sections stand without a blank line between them: one under its lesion, and one-liners in a row.
+
+    In a dense page the headings of sections, in capitals, part them well enough.
+    """
+    if dense:
+        return section.level == 3 and before.level != 1
     return section.level == 3 and not before.entries and (before.level < 3 or not section.entries)
 
 
-def _section(section: Section, width: int) -> list[str]:
+def _section(section: Section, width: int, *, dense: bool) -> list[str]:
     lines: list[str] = []
     if section.level == 3:
         heading = section.heading.upper()
@@ -49,7 +54,7 @@ def _section(section: Section, width: int) -> list[str]:
         parts = [part for part in (section.heading, section.detail) if part]
         for part in [" · ".join(parts)] if section.level == 2 else parts:
             lines += wrapped(part, width)
-        if section.level == 2:
+        if section.level == 2 and not dense:
             lines.append("─" * min(width, max(cells(line) for line in lines)))
     for entry in section.entries:
         lines += _entry(entry, width) if isinstance(entry, Entry) else table_lines(entry, width)

@@ -67,11 +67,14 @@ def _criterion(what: str, subject: str, reason: ReasonPart | PlannerReason) -> S
         what = f"{reason.effect} {what}" if reason.effect != "informs" else f"informs about {what}"
         if reason.done:
             entries.append(Entry(f"fulfilled by: {reason.done} ({reason.addressed or 'unknown'})"))
-        entries += [Entry(f"exception: {each}") for each in reason.exceptions]
+        told = {each.rule: each for each in reason.exception_truths}
+        entries += [Entry(f"exception: {each}") for each in reason.exceptions if each not in told]
+        entries += [Entry(f"exception {each.rule}: {each.truth}: {each.condition} — {each.says}", words.sources(each))
+                    for each in told.values()]  # fmt: skip
     entries += [_fact(fact) for fact in reason.facts]
     entries += [
-        Entry(f"threshold {each.name} = {each.value} ({'set by the institution' if each.overridden else each.status})",
-              each.cite or "no published source")
+        Entry(f"threshold {each.name} = {each.value} ({'set by the institution' if each.overridden else each.status}, "
+              f"from {each.valid_from}{f'; {each.note}' if each.note else ''})", each.cite or "no published source")
         for each in reason.parameters
     ]  # fmt: skip
     entries += [
@@ -79,6 +82,9 @@ def _criterion(what: str, subject: str, reason: ReasonPart | PlannerReason) -> S
               f"{words.certainty(each)}; {each.tag}{f'; {each.url}' if each.url else ''}")
         for each in reason.evidence
     ]  # fmt: skip
+    stated = [*(each.claim for each in reason.evidence), *(each.claim for each in reason.parameters)]
+    claims = {each.id: each for each in stated if each is not None}
+    entries += [Entry(f"claim {each.id}: {words.claim(each)}", each.locator) for each in claims.values()]
     if not reason.evidence:
         entries.append(Entry("evidence: no published source"))
     fidelity = f": {reason.fidelity.note}" if reason.fidelity.note else ""
@@ -96,7 +102,7 @@ def _fact(fact: FactPart) -> Entry:
 
 def tree_page(case: Case, rules: RuleSet, phase: Phase, *, name: str, rule: str | None = None) -> Page:
     """How the truth of every criterion, or of one, follows from the facts, by the reference evaluator."""
-    program = rules.programs[phase]
+    program = rules.on(case.as_of).programs[phase]
     derivations = ReferenceEngine().derivations(program, contexts_of(case))
     sections = [Section(1, "Derivations", f"{name} · as of {case.as_of} · {phase}")]
     for (criterion, context), derivation in derivations.items():

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from cds.case import Source
 from cds.recommendation.model import (
+    ClaimPart,
+    CombinationPart,
     EvidencePart,
+    ExceptionPart,
     FactPart,
     OptionPart,
     ParameterPart,
     PlannerReason,
     ReasonPart,
     SourcePart,
+    SupportWord,
     TruthWord,
 )
+from cds.recommendation.words import spoken as spoken
 
 AnySource = Source | SourcePart
 
@@ -44,17 +48,22 @@ MEASURE: Final = {
     "contraindicated": "contraindicated",
     "undetermined": "undetermined",
 }
-_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+SUPPORT: Final[dict[SupportWord, str]] = {
+    "second-hand": "seen second-hand only",
+    "listing-only": "only its listing seen",
+    "unverified": "source unverified",
+}
+"""What is said of a reason none of whose sources was itself seen."""
 
 
-def spoken(name: str) -> str:
-    """A fact's or parameter's name as words, without its level.
-
-    >>> spoken("lesion.carotidEncasement"), spoken("patient.initialStageIV")
-    ('carotid encasement', 'initial stage IV')
-    """
-    words = _WORD.sub(" ", name.rpartition(".")[2]).split()
-    return " ".join(word if word.isupper() else word.lower() for word in words)
+def standing(option: OptionPart, scope: TruthWord) -> str:
+    """Whether the option is excluded; while the scope is not known, under that condition."""
+    if scope != "unknown":
+        return STANDING[option.standing]
+    possible = {word for word in option.possible if word != "not-assessed"}
+    if possible == {"ineligible"}:
+        return "excluded, if in scope"
+    return STANDING["unknown"] if "ineligible" in possible else "not excluded, if in scope"
 
 
 def fact_label(fact: FactPart) -> str:
@@ -104,19 +113,28 @@ def verdict(option: OptionPart, scope: TruthWord) -> str:
     return f"undetermined{condition} (still possible: {joined(possible)})"
 
 
-def sources(reason: ReasonPart | PlannerReason) -> str:
-    """What stands in brackets after a reason: rule, strength, grounds, and thresholds that are nobody's finding."""
-    parts = [reason.rule, reason.strength, *grounds(reason)]
-    parts += [text for text in (parameter_status(each) for each in reason.parameters) if text]
+def sources(
+    reason: ReasonPart | PlannerReason | ExceptionPart, said: Collection[str] = (), most: int | None = None
+) -> str:
+    """What stands in brackets after a reason: rule, strength, grounds, and thresholds that are nobody's finding.
+
+    `said` names the parameters of which that is said elsewhere; `most` is how many citations are named.
+    """
+    parts = [reason.rule, reason.strength, *grounds(reason, most)]
+    parts += [text for each in reason.parameters if each.name not in said and (text := parameter_status(each))]
     return "; ".join(parts)
 
 
-def grounds(reason: ReasonPart | PlannerReason) -> Iterable[str]:
+def grounds(
+    reason: ReasonPart | PlannerReason | ExceptionPart | CombinationPart, most: int | None = None
+) -> Iterable[str]:
     """What a reason rests on: its citations, or that there is no published source."""
     if reason.basis != "cited":
         yield BASIS[reason.basis]
     if reason.evidence:
-        yield ", ".join(dict.fromkeys(each.cite for each in reason.evidence))
+        yield some((each.cite for each in reason.evidence), most)
+        if reason.support in SUPPORT:
+            yield SUPPORT[reason.support]
     else:
         yield "no published source"
 
@@ -127,6 +145,12 @@ def certainty(evidence: EvidencePart) -> str:
     if evidence.directness and evidence.directness.lower().startswith("i"):
         remarks.append("indirect")
     return ", ".join(remarks)
+
+
+def claim(stated: ClaimPart) -> str:
+    """What a source says, and its own words for it."""
+    quoted = f" “{stated.quote}”" if stated.quote and stated.quote != stated.says else ""
+    return f"{stated.says}{quoted}"
 
 
 def elements(sources: Iterable[AnySource], *, unfold: bool) -> str:
@@ -141,9 +165,10 @@ def elements(sources: Iterable[AnySource], *, unfold: bool) -> str:
 
 
 def element(source: AnySource) -> str:
-    """One element of the record, without its type twice."""
+    """One element of the record, without its type twice, and the institution's map that read it, if it took one."""
     path = source.path.removeprefix(f"{source.resource.partition('/')[0]}.")
-    return f"{source.resource} {path}{f' {source.date}' if source.date else ''}"
+    own = (source.mapping or "").partition("; ")[2]
+    return f"{source.resource} {path}{f' {source.date}' if source.date else ''}{f' by {own}' if own else ''}"
 
 
 def parameter_status(parameter: ParameterPart) -> str:

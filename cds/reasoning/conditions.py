@@ -24,6 +24,7 @@ from cds.language.syntax import (
     Implies,
     Membership,
     Not,
+    NullLiteral,
     NumberLiteral,
     Or,
     QuantityLiteral,
@@ -153,7 +154,7 @@ def compare(fact: Fact, operator: ComparisonOperator, constant: Expression) -> T
     <Truth.TRUE: 'true'>
     """
     value = fact.value
-    if value is None:
+    if value is None or isinstance(constant, NullLiteral):
         return Truth.UNKNOWN
     if isinstance(constant, (BooleanLiteral, CodeLiteral)):
         if not isinstance(value, type(constant.value)):

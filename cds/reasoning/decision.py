@@ -6,7 +6,7 @@ This is the proof object that every answer is made from. It holds no words for p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from cds.case import NEVER_RECORDED, Case, Lesion
 from cds.reasoning import agreement
@@ -15,7 +15,7 @@ from cds.reasoning.contexts import Context, contexts_of
 from cds.reasoning.engine import Engine
 from cds.reasoning.order import PossibleOrder, effective, possible_orders
 from cds.reasoning.settling import OpenCriterion, Settling, settling_facts
-from cds.reasoning.thermoprotection import Protection, protect
+from cds.reasoning.thermoprotection import Protection, ProtectionPlan, Threatened, plan_of, protect
 from cds.reasoning.verdict import (
     Objection,
     Standing,
@@ -40,6 +40,8 @@ class Consideration:
     context: Context
     derivation: Derivation
     done: Derivation | None
+    exceptions: Mapping[str, Derivation] = field(default_factory=dict)
+    """The rule's exceptions by id, each with its own truth."""
 
     @property
     def truth(self) -> Truth:
@@ -106,6 +108,7 @@ class LesionDecision:
     preferences: Mapping[str, Derivation]
     preference_truths: Mapping[str, Truth]
     structures: tuple[StructureDecision, ...]
+    plan: ProtectionPlan
 
     @property
     def order_withheld(self) -> bool:
@@ -128,10 +131,11 @@ class Decision:
 
 
 def reason(case: Case, rules: RuleSet, phase: Phase, second: Engine) -> Decision:
-    """Consider every rule of the phase for the case, with both engines.
+    """Consider every rule of the phase for the case, with both engines, under the parameters of its day.
 
     Raises `NoAdvice` where the engines disagree or one of them fails.
     """
+    rules = rules.on(case.as_of)
     program = rules.programs[phase]
     contexts = contexts_of(case)
     reference = ReferenceEngine()
@@ -197,6 +201,7 @@ class _Reasoning:
         truths = {name: derivation.truth for name, derivation in preferences.items()}
         withheld = any(consideration.truth is not Truth.TRUE for consideration in requirements)
         ordered = plans and not withheld and scope is not Truth.FALSE
+        at_risk = tuple(self._structure(context) for context in structures) if plans else ()
         return LesionDecision(
             lesion=lesion,
             scope=scope,
@@ -206,7 +211,11 @@ class _Reasoning:
             order_requirements=requirements,
             preferences=preferences,
             preference_truths=effective(self.rules.preferences, truths) if plans else {},
-            structures=tuple(self._structure(context) for context in structures) if plans else (),
+            structures=at_risk,
+            plan=plan_of(
+                [Threatened(each.context.id, each.protection, each.covered) for each in at_risk],
+                [combination.excludes for combination in self.rules.planner.combinations],
+            ),
         )
 
     def _considered(self, options: list[str], contexts: list[Context]) -> tuple[Consideration, ...]:
@@ -217,6 +226,11 @@ class _Reasoning:
                 context,
                 self.derivations[rule.id, context.id],
                 self.derivations.get((f"{rule.id}.done", context.id)),
+                {
+                    exception.id: self.derivations[exception.id, context.id]
+                    for exception in self.rules.exceptions
+                    if exception.exception_to == rule.id
+                },
             )
             for rule in self.rules.rules_in(self.phase)
             if rule.option in options
@@ -250,12 +264,14 @@ class _Reasoning:
         objections = [o for o in (c.objection for c in considerations) if o is not None]
         choice = lesion.facts[self.rules.options[name].declined_by.removeprefix("lesion.")].value
         declined = Truth.of(choice) if isinstance(choice, bool) else Truth.UNKNOWN
+        standing = standing_of(objections, scope)
         if self.phase != "decision":  # verdicts belong to the decision phase alone
             unassessed = frozenset({Verdict.NOT_ASSESSED})
-            return OptionDecision(name, unassessed, standing_of(objections), declined, considerations, ())
+            standing = Standing.UNKNOWN if self.phase == "follow-up" else standing  # which excludes nothing any more
+            return OptionDecision(name, unassessed, standing, declined, considerations, ())
         possible = possible_verdicts(objections, scope)
         settling = self._settling(considerations, scope_considerations, possible) if len(possible) > 1 else ()
-        return OptionDecision(name, possible, standing_of(objections), declined, considerations, settling)
+        return OptionDecision(name, possible, standing, declined, considerations, settling)
 
     def _settling(
         self,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
 
 from cds.ruleset.conditions import applies
 from cds.ruleset.model import MeasureRule, MeasureStatus, PlannerFile
-from cds.truth import Truth, any_of
+from cds.truth import Truth, all_of, any_of
 from cds.vocabulary import StructureDefinition, Vocabulary
 
 
@@ -27,6 +29,9 @@ class MeasureStanding(enum.Enum):
     ADVISED_AGAINST = "advised-against"
     CONTRAINDICATED = "contraindicated"
     UNDETERMINED = "undetermined"
+
+
+_NEEDED: Final = {Need.REQUIRED: Truth.TRUE, Need.NOT_REQUIRED: Truth.FALSE, Need.UNDETERMINED: Truth.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,88 @@ class Protection:
     advice: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Threatened:
+    """A structure at risk with its protection, and whether the plan covers it."""
+
+    id: str
+    protection: Protection
+    covered: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionPlan:
+    """The protection of all threatened structures of a lesion together, by their ids.
+
+    `without_measure` are the threatened ones with no available measure; `sufficient` all smallest sets of measures that
+    leave none of the others without one. `covered` says whether the plan covers every structure that needs it.
+    """
+
+    required: tuple[str, ...]
+    undetermined: tuple[str, ...]
+    without_measure: tuple[str, ...]
+    sufficient: tuple[tuple[str, ...], ...]
+    covered: Truth
+    uncovered: tuple[str, ...]
+
+
+def plan_of(structures: Sequence[Threatened], excluding: Iterable[Collection[str]] = ()) -> ProtectionPlan:
+    """What the structures of a lesion come to together. No set names two measures of which one excludes the other."""
+    required = [each for each in structures if each.protection.need is Need.REQUIRED]
+    undetermined = [each for each in structures if each.protection.need is Need.UNDETERMINED]
+    open_for = {
+        each.id: frozenset(
+            m.measure for m in each.protection.measures if m.standing is MeasureStanding.AVAILABLE
+        )
+        for each in required
+    }
+    protectable = [measures for measures in open_for.values() if measures]
+    return ProtectionPlan(
+        required=tuple(each.id for each in required),
+        undetermined=tuple(each.id for each in undetermined),
+        without_measure=tuple(name for name, measures in open_for.items() if not measures),
+        sufficient=smallest_sets(protectable, excluding),
+        covered=all_of(_NEEDED[each.protection.need].implies(each.covered) for each in structures),
+        uncovered=tuple(each.id for each in required if each.covered is not Truth.TRUE),
+    )
+
+
+def smallest_sets(
+    wanted: Sequence[Collection[str]], excluding: Iterable[Collection[str]] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """All smallest sets with at least one member of each of `wanted`, and no two of any of `excluding`.
+
+    None where nothing is wanted, and where what is wanted excludes itself.
+
+    >>> smallest_sets([{"water", "gas"}, {"water"}, {"gloves"}])
+    (('gloves', 'water'),)
+    >>> smallest_sets([{"water"}, {"gas"}], excluding=[{"water", "gas"}])
+    ()
+    """
+    if not wanted:
+        return ()
+    known = sorted({name for names in wanted for name in names})
+    apart = [frozenset(names) for names in excluding]
+    for size in range(1, len(known) + 1):
+        found = tuple(
+            chosen
+            for chosen in combinations(known, size)
+            if all(any(name in names for name in chosen) for names in wanted)
+            and not any(len(names.intersection(chosen)) > 1 for names in apart)
+        )
+        if found:
+            return found
+    return ()
+
+
 def need_of(truths: Iterable[Truth]) -> Need:
     """Required if any reason holds, not required if none does, undetermined otherwise.
 
     >>> need_of([Truth.FALSE, Truth.UNKNOWN])
     <Need.UNDETERMINED: 'undetermined'>
     """
-    return {Truth.TRUE: Need.REQUIRED, Truth.FALSE: Need.NOT_REQUIRED, Truth.UNKNOWN: Need.UNDETERMINED}[any_of(truths)]
+    needed = any_of(truths)
+    return next(need for need, truth in _NEEDED.items() if truth is needed)
 
 
 def measure_standing(against: Sequence[tuple[MeasureStatus, Truth]]) -> MeasureStanding:

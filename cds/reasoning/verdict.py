@@ -102,12 +102,18 @@ def verdict_of(possible: frozenset[Verdict]) -> Verdict:
     return next(iter(possible)) if len(possible) == 1 else Verdict.UNDETERMINED
 
 
-def standing_of(objections: Iterable[Objection]) -> Standing:
+def standing_of(objections: Iterable[Objection], scope: Truth = Truth.TRUE) -> Standing:
     """Whether the option is excluded, by exclusions and unremedied requirements alone.
+
+    Unknown while the patient is not known to be in scope: rules that may not be about a patient exclude nothing there.
 
     >>> standing_of([Objection(True, Truth.FALSE), Objection(False, Truth.TRUE)]).value
     'not-excluded'
+    >>> standing_of([Objection(True, Truth.TRUE)], scope=Truth.FALSE).value
+    'unknown'
     """
+    if scope is not Truth.TRUE:
+        return Standing.UNKNOWN
     excluded = any_of(o.holds for o in objections if o.excludes)
     return {Truth.TRUE: Standing.EXCLUDED, Truth.FALSE: Standing.NOT_EXCLUDED, Truth.UNKNOWN: Standing.UNKNOWN}[
         excluded

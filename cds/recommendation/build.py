@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from cds.case import NEVER_RECORDED, Case, Fact, Facts, Source
 from cds.evidence import capped, clopper_pearson, proportion_text
@@ -15,8 +16,11 @@ from cds.reasoning.verdict import Verdict, listed
 from cds.recommendation.model import (
     AlternativePart,
     BannerPart,
+    ClaimPart,
+    CombinationPart,
     EnginesPart,
     EvidencePart,
+    ExceptionPart,
     FactPart,
     FidelityPart,
     IssuePart,
@@ -30,6 +34,7 @@ from cds.recommendation.model import (
     OutcomePart,
     ParameterPart,
     PlannerReason,
+    ProtectionPlanPart,
     ReasonPart,
     Recommendation,
     RuleSetPart,
@@ -39,12 +44,14 @@ from cds.recommendation.model import (
     SettlingFact,
     SettlingOutcome,
     SourcePart,
+    SufficientSet,
+    SupportWord,
     ThermoprotectionPart,
     TruthWord,
 )
-from cds.recommendation.words import NOT_KNOWN, fact_part, fact_text, filled, parameter_text
+from cds.recommendation.words import NOT_KNOWN, fact_part, fact_text, filled, parameter_text, source_part, spoken
 from cds.ruleset import RuleSet
-from cds.ruleset.model import Evidence, Need, Preference, Rule
+from cds.ruleset.model import Evidence, Need, Preference, Reference, Rule, Tag
 from cds.truth import Truth
 from cds.vocabulary import FactDefinition, FactKind, Level
 
@@ -68,6 +75,23 @@ def words(possible: Iterable[Verdict]) -> tuple[SettledVerdictWord, ...]:
     return tuple(result)
 
 
+_PREFIX: Final = {Truth.TRUE: "", Truth.FALSE: "Does not apply: ", Truth.UNKNOWN: "Not known whether this holds: "}
+_SUPPORT: Final[Mapping[Tag, SupportWord]] = {
+    "V1": "primary", "V2": "second-hand", "REF": "listing-only", "U": "unverified",
+}  # fmt: skip
+"""How well a source was seen, from the best to the worst."""
+
+
+def support_of(cited: Iterable[Reference]) -> SupportWord:
+    """How well the best of some sources was seen.
+
+    >>> support_of([])
+    'none'
+    """
+    tags = {reference.tag for reference in cited}
+    return next((said for tag, said in _SUPPORT.items() if tag in tags), "none")
+
+
 class _Builder:
     """Builds one answer and notes which references it cites. Lives as long as the call."""
 
@@ -76,6 +100,9 @@ class _Builder:
         self.rules: RuleSet = decision.rules
         self.cited: dict[str, None] = {}
         self.parts: dict[tuple[str, str], FactPart] = {}
+        self.sources: dict[Source, SourcePart] = {}
+        self.parameters: dict[tuple[str, ...], tuple[ParameterPart, ...]] = {}
+        self.evidence: dict[tuple[Evidence, ...], tuple[EvidencePart, ...]] = {}
         self.labels = {lesion.id: lesion.label for lesion in decision.case.lesions} | {
             f"{lesion.id}/{structure.key}": structure.label
             for lesion in decision.case.lesions
@@ -105,7 +132,7 @@ class _Builder:
             facts=tuple(self._facts(case)),
             lesions=lesions,
             alternatives=alternatives,
-            excluded=tuple(_source(source) for source in case.excluded),
+            excluded=tuple(map(self._source, case.excluded)),
             issues=tuple(
                 IssuePart(severity=i.severity, code=i.code, expression=i.expression, details=i.details)
                 for i in case.issues
@@ -132,6 +159,7 @@ class _Builder:
                 says=self._sentence(c.rule, c),
                 lesion=lesion.lesion.id,
                 facts=self._read(c.derivation),
+                parameters=self._parameters(c.rule.id),
             )
             for c in lesion.scope_considerations
         )
@@ -161,8 +189,14 @@ class _Builder:
         """A fact as the answer carries it, made once: most stand in a dozen reasons."""
         key = (subject, definition.path)
         if key not in self.parts:
-            self.parts[key] = fact_part(definition.path, subject, fact, definition)
+            self.parts[key] = fact_part(definition.path, subject, fact, definition, self._source)
         return self.parts[key]
+
+    def _source(self, source: Source) -> SourcePart:
+        """An element of the record as the answer carries it, made once: many facts rest on the same ones."""
+        if source not in self.sources:
+            self.sources[source] = source_part(source)
+        return self.sources[source]
 
     def _read(self, *derivations: Derivation | None) -> tuple[FactPart, ...]:
         """The facts that derivations read, each once; what the structure table itself gives is none of the record."""
@@ -190,9 +224,10 @@ class _Builder:
             options=tuple(self._option(option) for option in lesion.options),
             order=self._order(lesion),
             thermoprotection=tuple(self._structure(structure) for structure in lesion.structures) if assessed else (),
+            protection_plan=self._plan(lesion) if assessed else None,
             obligations=tuple(self._obligations(lesion)) if assessed else (),
             outcomes=tuple(self._outcomes(lesion)) if assessed else (),
-            sources=tuple(_source(source) for source in lesion.lesion.sources),
+            sources=tuple(map(self._source, lesion.lesion.sources)),
         )
 
     def _option(self, decided: OptionDecision) -> OptionPart:
@@ -208,6 +243,7 @@ class _Builder:
             banner=BannerPart(
                 says=banner.says,
                 evidence=self._evidence(banner.evidence),
+                population=banner.population,
                 known_inconsistencies=banner.known_inconsistencies,
             )
             if banner
@@ -248,6 +284,7 @@ class _Builder:
             strength=capped(rule.strength, rule.effect, cited),
             stated_strength=rule.strength,
             basis=rule.basis,
+            support=support_of(cited),
             asks=rule.asks if rule.moves_a_verdict else None,
             addressed=word(considered.done.truth) if considered.done is not None else None,
             moves_verdict=objection is not None and objection.holds is not Truth.FALSE,
@@ -256,13 +293,31 @@ class _Builder:
             remedy=self._filled(rule.remedy, considered.context) if rule.remedy else None,
             condition=self.rules.conditions[rule.id].text,
             done=self.rules.conditions[f"{rule.id}.done"].text if rule.done is not None else None,
-            exceptions=tuple(e.id for e in self.rules.exceptions if e.exception_to == rule.id),
+            exceptions=tuple(considered.exceptions),
+            exception_truths=tuple(self._exception(name, considered) for name in considered.exceptions),
             facts=self._read(considered.derivation, considered.done),
             parameters=self._parameters(rule.id, f"{rule.id}.done"),
             evidence=self._evidence(rule.evidence),
             fidelity=FidelityPart(kind=rule.fidelity.kind, note=rule.fidelity.note),
             approved=rule.review.approved if rule.review else None,
             owner=rule.review.owner if rule.review else None,
+        )
+
+    def _exception(self, name: str, considered: Consideration) -> ExceptionPart:
+        exception = next(each for each in self.rules.exceptions if each.id == name)
+        derivation = considered.exceptions[name]
+        return ExceptionPart(
+            rule=name,
+            truth=word(derivation.truth),
+            says=_PREFIX[derivation.truth] + self._filled(exception.says, considered.context),
+            condition=self.rules.conditions[name].text,
+            strength=exception.strength,
+            basis=exception.basis,
+            support=support_of(self.rules.references[each.cite] for each in exception.evidence),
+            facts=self._read(derivation),
+            parameters=self._parameters(name),
+            evidence=self._evidence(exception.evidence),
+            fidelity=FidelityPart(kind=exception.fidelity.kind, note=exception.fidelity.note),
         )
 
     def _sentence(self, rule: Rule, considered: Consideration) -> str:
@@ -282,6 +337,11 @@ class _Builder:
         return filled(template, context, self.rules, lambda subject: self.labels.get(subject, subject))
 
     def _parameters(self, *ids: str) -> tuple[ParameterPart, ...]:
+        if ids not in self.parameters:
+            self.parameters[ids] = self._parameter_parts(ids)
+        return self.parameters[ids]
+
+    def _parameter_parts(self, ids: tuple[str, ...]) -> tuple[ParameterPart, ...]:
         names = [name for key in ids if key in self.rules.conditions for name in self.rules.conditions[key].parameters]
         parts = []
         for name in dict.fromkeys(names):
@@ -297,12 +357,41 @@ class _Builder:
                     overridden=parameter.overridden,
                     label=parameter.label,
                     note=parameter.note,
+                    locator=parameter.locator,
                     valid_from=parameter.since,
+                    owner=parameter.review.owner if parameter.review else None,
+                    review_due=parameter.review.due if parameter.review else None,
+                    claim=self._claim(parameter.claim),
                 )
             )
         return tuple(parts)
 
+    def _claim(self, name: str | None) -> ClaimPart | None:
+        """What a source says, as the answer carries it."""
+        if name is None:
+            return None
+        claim = self.rules.claims[name]
+        low, high = claim.interval or (None, None)
+        return ClaimPart(
+            id=claim.id,
+            says=claim.says,
+            quote=claim.quote,
+            values=tuple(str(number) for number in claim.numbers),
+            unit=claim.unit,
+            interval=(str(low), str(high)) if claim.interval else None,
+            k=claim.k,
+            n=claim.n,
+            locator=claim.locator,
+        )
+
     def _evidence(self, evidence: Iterable[Evidence]) -> tuple[EvidencePart, ...]:
+        """The citations as the answer carries them, made once: a rule stands in the reasons of many structures."""
+        cited = tuple(evidence)
+        if cited not in self.evidence:
+            self.evidence[cited] = self._evidence_parts(cited)
+        return self.evidence[cited]
+
+    def _evidence_parts(self, evidence: Iterable[Evidence]) -> tuple[EvidencePart, ...]:
         parts = []
         for entry in evidence:
             reference = self.rules.references[entry.cite]
@@ -316,6 +405,7 @@ class _Builder:
                     tag=reference.tag,
                     directness=reference.directness,
                     url=reference.url,
+                    claim=self._claim(entry.claim),
                 )
             )
         return tuple(parts)
@@ -344,16 +434,16 @@ class _Builder:
         derivation = lesion.preferences[preference.id]
         truth = lesion.preference_truths[preference.id]
         cited = [self.rules.references[evidence.cite] for evidence in preference.evidence]
-        prefix = {Truth.TRUE: "", Truth.FALSE: "Does not apply: ", Truth.UNKNOWN: "Not known whether this holds: "}
         return ReasonPart(
             rule=preference.id,
             effect="for",
             truth=word(truth),
             subject=lesion.lesion.id,
-            says=prefix[truth] + preference.says,
+            says=_PREFIX[truth] + preference.says,
             strength=capped(preference.strength, "for", cited),
             stated_strength=preference.strength,
             basis=preference.basis,
+            support=support_of(cited),
             condition=self.rules.conditions[preference.id].text,
             exceptions=tuple(p.id for p in self.rules.preferences if p.exception_to == preference.id),
             facts=self._read(derivation),
@@ -418,23 +508,83 @@ class _Builder:
 
     def _planner(self, rule: Need, decided: StructureDecision) -> PlannerReason:
         derivation = decided.derivations[rule.id]
-        prefix = {
-            Truth.TRUE: "",
-            Truth.FALSE: "Does not apply: ",
-            Truth.UNKNOWN: "Not known whether this holds: ",
-        }[derivation.truth]
         return PlannerReason(
             rule=rule.id,
             truth=word(derivation.truth),
-            says=prefix + self._filled(rule.says, decided.context),
+            says=_PREFIX[derivation.truth] + self._filled(rule.says, decided.context),
             strength=rule.strength,
             basis=rule.basis,
+            support=support_of(self.rules.references[each.cite] for each in rule.evidence),
             condition=print_expression(self.rules.conditions[rule.id].tree),
             facts=self._read(derivation),
             parameters=self._parameters(rule.id),
             evidence=self._evidence(rule.evidence),
             fidelity=FidelityPart(kind=rule.fidelity.kind, note=rule.fidelity.note),
+            approved=rule.review.approved if rule.review else None,
+            owner=rule.review.owner if rule.review else None,
         )
+
+    def _plan(self, lesion: LesionDecision) -> ProtectionPlanPart | None:
+        """All threatened structures together; none where nothing is planned (follow-up)."""
+        if not lesion.structures:
+            return None
+        plan, planner = lesion.plan, self.rules.planner
+        named = {measure for chosen in plan.sufficient for measure in chosen}
+        told = [c for c in planner.combinations if c.excludes or named.intersection(c.together)]
+        return ProtectionPlanPart(
+            required=plan.required,
+            undetermined=plan.undetermined,
+            not_required=len(lesion.structures) - len(plan.required) - len(plan.undetermined),
+            protectable=tuple(each for each in plan.required if each not in plan.without_measure),
+            without_measure=plan.without_measure,
+            sufficient_sets=tuple(
+                SufficientSet(measures=chosen, with_=self._with(chosen)) for chosen in plan.sufficient
+            ),
+            combinations=tuple(
+                CombinationPart(
+                    rule=c.id,
+                    kind="together" if c.together else "excludes",
+                    members=c.members,
+                    says=c.says,
+                    strength=c.strength,
+                    basis=c.basis,
+                    support=support_of(self.rules.references[each.cite] for each in c.evidence),
+                    evidence=self._evidence(c.evidence),
+                )
+                for c in told
+            ),
+            covered_by_plan=word(plan.covered),
+            uncovered=plan.uncovered,
+            says=self._distances_say(lesion),
+            distances=self._distances(),
+        )
+
+    def _with(self, chosen: tuple[str, ...]) -> tuple[str, ...]:
+        together = [c.together for c in self.rules.planner.combinations if set(c.together).intersection(chosen)]
+        return tuple(dict.fromkeys(name for names in together for name in names if name not in chosen))
+
+    def _distances(self) -> tuple[ParameterPart, ...]:
+        """The distances by which structures are said to be threatened."""
+        read = self._parameters(*(need.id for need in self.rules.planner.need))
+        return tuple(part for part in read if self.rules.parameters[part.name].measured_from is not None)
+
+    def _distances_say(self, lesion: LesionDecision) -> str:
+        """How many structures the distances flag, that nobody proved them safe, and what the institution has to set."""
+        plan, distances = lesion.plan, self._distances()
+        flagged = f"{len(plan.required)} of {len(lesion.structures)}"
+        if plan.undetermined:
+            flagged += f" ({len(plan.undetermined)} more undetermined)"
+        told = []
+        for part in sorted(distances, key=lambda each: each.overridden or each.status == "institution-default"):
+            remark = ""
+            if part.overridden:
+                remark = " (set by the institution)"
+            elif part.status == "unset":
+                remark = f" ({part.note or f'the institution sets {part.name}'})"
+            elif part.status == "institution-default":
+                remark = f" (institution default: set {part.name})"
+            told.append(f"{spoken(part.name)} {part.value}{remark}")
+        return f"Distances, not proven safe, flag {flagged}: {', '.join(told)}."
 
     # -------------------------------------------------------------------------------- obligations and outcomes
 
@@ -474,15 +624,3 @@ class _Builder:
                     locator=outcome.locator,
                     display=proportion_text(outcome.k, outcome.n),
                 )
-
-
-def _source(source: Source) -> SourcePart:
-    return SourcePart(
-        resource=source.resource,
-        version=source.version,
-        path=source.path,
-        date=source.date,
-        entry=source.entry or None,
-        mapping=source.mapping or None,
-        role=source.role,
-    )

@@ -20,6 +20,8 @@ SettledVerdictWord = Literal["eligible", "conditional", "ineligible", "not-asses
 StandingWord = Literal["excluded", "not-excluded", "unknown"]
 FactStatus = Literal["known", "absent", "conflicting"]
 MeasureWord = Literal["available", "advised-against", "contraindicated", "undetermined"]
+SupportWord = Literal["primary", "second-hand", "listing-only", "unverified", "none"]
+"""How well the best of a statement's sources was seen: itself, a summary, its listing, nothing; or there is none."""
 
 
 class Part(BaseModel):
@@ -78,6 +80,20 @@ class FactPart(Part):
     sources: tuple[SourcePart, ...] = ()
 
 
+class ClaimPart(Part):
+    """What the source says, word for word and number by number; numbers are decimal text."""
+
+    id: str
+    says: str
+    quote: str = ""
+    values: tuple[str, ...] = ()
+    unit: str | None = None
+    interval: tuple[str, str] | None = None
+    k: int | None = None
+    n: int | None = None
+    locator: str = ""
+
+
 class ParameterPart(Part):
     """A threshold that a reason used, and who set it."""
 
@@ -88,7 +104,12 @@ class ParameterPart(Part):
     overridden: bool
     label: str = ""
     note: str = ""
+    locator: str = ""
     valid_from: dt.date
+    """The day from which this value holds; of a parameter that has none yet, the day of its first."""
+    owner: str | None = None
+    review_due: dt.date | None = None
+    claim: ClaimPart | None = None
 
 
 class EvidencePart(Part):
@@ -101,6 +122,7 @@ class EvidencePart(Part):
     tag: str
     directness: str | None
     url: str | None
+    claim: ClaimPart | None = None
 
 
 class FidelityPart(Part):
@@ -108,6 +130,22 @@ class FidelityPart(Part):
 
     kind: str
     note: str = ""
+
+
+class ExceptionPart(Part):
+    """An exception to a rule, with its own truth in this patient; what holds keeps the rule from having its effect."""
+
+    rule: str
+    truth: TruthWord
+    says: str
+    condition: str
+    strength: Strength
+    basis: Basis
+    support: SupportWord = "none"
+    facts: tuple[FactPart, ...] = ()
+    parameters: tuple[ParameterPart, ...] = ()
+    evidence: tuple[EvidencePart, ...] = ()
+    fidelity: FidelityPart
 
 
 class ReasonPart(Part):
@@ -125,12 +163,16 @@ class ReasonPart(Part):
     addressed: TruthWord | None = None
     moves_verdict: bool = False
     """Whether this truth holds the option back, or may (unknown)."""
+    support: SupportWord = "none"
+    """How well its best source was seen."""
     topic: str | None = None
     ground: str | None = None
     remedy: str | None = None
     condition: str
     done: str | None = None
     exceptions: tuple[str, ...] = ()
+    exception_truths: tuple[ExceptionPart, ...] = ()
+    """The rule's exceptions with what each comes to here; a preference has those in `exceptions`, each a reason."""
     facts: tuple[FactPart, ...] = ()
     parameters: tuple[ParameterPart, ...] = ()
     evidence: tuple[EvidencePart, ...] = ()
@@ -179,6 +221,8 @@ class BannerPart(Part):
 
     says: str
     evidence: tuple[EvidencePart, ...]
+    population: tuple[str, ...] = ()
+    """In whom and how it was seen."""
     known_inconsistencies: tuple[str, ...] = ()
 
 
@@ -204,6 +248,7 @@ class ScopeReason(Part):
     says: str = ""
     lesion: str | None = None
     facts: tuple[FactPart, ...] = ()
+    parameters: tuple[ParameterPart, ...] = ()
 
 
 class ScopePart(Part):
@@ -237,11 +282,14 @@ class PlannerReason(Part):
     says: str
     strength: Strength
     basis: Basis
+    support: SupportWord = "none"
     condition: str
     facts: tuple[FactPart, ...] = ()
     parameters: tuple[ParameterPart, ...] = ()
     evidence: tuple[EvidencePart, ...] = ()
     fidelity: FidelityPart
+    approved: dt.date | None = None
+    owner: str | None = None
 
 
 class MeasurePart(Part):
@@ -279,6 +327,50 @@ class ThermoprotectionPart(Part):
     evidence: tuple[EvidencePart, ...] = ()
 
 
+class CombinationPart(Part):
+    """Measures, or ways of monitoring, that go together or exclude each other."""
+
+    rule: str
+    kind: Literal["together", "excludes"]
+    members: tuple[str, ...]
+    says: str
+    strength: Strength
+    basis: Basis
+    support: SupportWord
+    evidence: tuple[EvidencePart, ...] = ()
+
+
+class SufficientSet(Part):
+    """A smallest set of measures that leaves no threatened structure without one that is open for it."""
+
+    measures: tuple[str, ...]
+    with_: tuple[str, ...] = Field(default=(), alias="with")
+    """What a combination says goes together with one of them."""
+
+
+class ProtectionPlanPart(Part):
+    """The protection of all threatened structures of a lesion together.
+
+    `sufficient_sets` are all smallest sets of available measures with at least one for each structure in `protectable`,
+    none of which excludes another; they say nothing of the dose, the order or the skill that a measure needs.
+    """
+
+    required: tuple[str, ...]
+    undetermined: tuple[str, ...]
+    not_required: int
+    protectable: tuple[str, ...]
+    without_measure: tuple[str, ...]
+    """Structures that are threatened and have no available measure (each says why)."""
+    sufficient_sets: tuple[SufficientSet, ...]
+    combinations: tuple[CombinationPart, ...] = ()
+    covered_by_plan: TruthWord
+    """Whether the plan covers every structure that needs protection; true only where none is undetermined."""
+    uncovered: tuple[str, ...] = ()
+    says: str
+    """What the distances are, how many structures they flag, and what the institution has to set."""
+    distances: tuple[ParameterPart, ...] = ()
+
+
 class ObligationPart(Part):
     """Something that somebody owes before a decision, a procedure or a discharge."""
 
@@ -301,6 +393,7 @@ class LesionPart(Part):
     options: tuple[OptionPart, ...]
     order: OrderPart
     thermoprotection: tuple[ThermoprotectionPart, ...]
+    protection_plan: ProtectionPlanPart | None = None
     obligations: tuple[ObligationPart, ...]
     outcomes: tuple[OutcomePart, ...]
     sources: tuple[SourcePart, ...] = ()

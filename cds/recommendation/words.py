@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from cds.case import Absent, Conflicting, Fact, Known, Value
+from cds.case import Absent, Conflicting, Fact, Known, Source, Value
 from cds.language.types import QuantityType
 from cds.quantities import DateSpan, Interval, decimal_text
 from cds.reasoning.contexts import Context
@@ -16,7 +16,18 @@ from cds.ruleset.model import Parameter
 from cds.vocabulary import FactDefinition, Level
 
 NOT_KNOWN: Final = "not known"
+_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PLACE: Final = re.compile(r"\{([a-z]+)\.([A-Za-z][A-Za-z0-9_]*)\}")
+
+
+def spoken(name: str) -> str:
+    """A fact's or parameter's name as words, without its level.
+
+    >>> spoken("lesion.carotidEncasement"), spoken("patient.initialStageIV")
+    ('carotid encasement', 'initial stage IV')
+    """
+    words = _WORD.sub(" ", name.rpartition(".")[2]).split()
+    return " ".join(word if word.isupper() else word.lower() for word in words)
 
 
 def value_text(value: Value, definition: FactDefinition) -> str:
@@ -61,7 +72,26 @@ def value_part(value: Value, definition: FactDefinition) -> FactValue:
             )
 
 
-def fact_part(name: str, subject: str, fact: Fact, definition: FactDefinition) -> FactPart:
+def source_part(source: Source) -> SourcePart:
+    """An element of the record as the answer carries it."""
+    return SourcePart(
+        resource=source.resource,
+        version=source.version,
+        path=source.path,
+        date=source.date,
+        entry=source.entry or None,
+        mapping=source.mapping or None,
+        role=source.role,
+    )
+
+
+def fact_part(
+    name: str,
+    subject: str,
+    fact: Fact,
+    definition: FactDefinition,
+    source: Callable[[Source], SourcePart] = source_part,
+) -> FactPart:
     """A fact as the answer carries it, with its sources."""
     state = fact.state
     values = state.values if isinstance(state, Conflicting) else ()
@@ -75,18 +105,7 @@ def fact_part(name: str, subject: str, fact: Fact, definition: FactDefinition) -
         reason=state.reason.value if isinstance(state, Absent) else None,
         note=fact.note or (state.note if isinstance(state, Absent) else "") or None,
         values=tuple(value_part(value, definition) for value in values),
-        sources=tuple(
-            SourcePart(
-                resource=source.resource,
-                version=source.version,
-                path=source.path,
-                date=source.date,
-                entry=source.entry or None,
-                mapping=source.mapping or None,
-                role=source.role,
-            )
-            for source in fact.sources
-        ),
+        sources=tuple(map(source, fact.sources)),
     )
 
 

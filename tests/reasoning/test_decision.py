@@ -204,6 +204,22 @@ def test_the_standing_answers_what_a_board_asks_first(rules: RuleSet, grade: str
     assert option(lesion, "knife").standing is standing
 
 
+@pytest.mark.parametrize("site", [None, "tongue"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_nothing_is_excluded_by_rules_that_may_not_be_about_the_patient(
+    rules: RuleSet, site: str | None, phase: Phase
+) -> None:
+    facts = {"grade": "high"} | ({"site": site} if site else {})
+    (lesion,) = decide(rules, case(rules, facts), phase).lesions
+    assert lesion.scope is (U if site is None else F)
+    assert {each.standing for each in lesion.options} == {Standing.UNKNOWN}
+
+
+def test_a_follow_up_excludes_nothing_and_clears_nothing(rules: RuleSet) -> None:
+    (lesion,) = decide(rules, case(rules, {"site": "neck", "grade": "high"}), "follow-up").lesions
+    assert {each.standing for each in lesion.options} == {Standing.UNKNOWN}
+
+
 @pytest.mark.parametrize(("choice", "declined"), [(True, T), (False, F), (None, U), ({"conflict": [True, False]}, U)])
 def test_declined_belongs_to_the_option_and_moves_no_verdict(rules: RuleSet, choice: Any, declined: Truth) -> None:
     facts = {"site": "neck", "grade": "low"} | ({} if choice is None else {"declinesKnife": choice})

@@ -14,13 +14,13 @@ from cds.case import Case
 from cds.case.reading import case_from_mapping
 from cds.reasoning.conditions import ReferenceEngine
 from cds.reasoning.decision import reason
-from cds.reasoning.thermoprotection import MeasureStanding, Need, measure_standing, need_of
+from cds.reasoning.thermoprotection import MeasureStanding, Need, measure_standing, need_of, smallest_sets
 from cds.recommendation import recommend
-from cds.recommendation.model import ThermoprotectionPart
-from cds.ruleset import RuleSet
+from cds.recommendation.model import ProtectionPlanPart, ThermoprotectionPart
+from cds.ruleset import RuleSet, load_rules
 from cds.ruleset.model import MeasureStatus
 from cds.truth import Truth
-from tests.ruleset.workshop import a_rule, rules_of, small_rules
+from tests.ruleset.workshop import PARAMETERS, PLANNER, STRUCTURES, a_rule, rules_of, small_rules
 
 T, F, U = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
 REFERENCE = ReferenceEngine()
@@ -224,3 +224,104 @@ def test_a_lesion_in_the_midline_has_both_sides_in_its_plan(tmp_path: Path, rule
         ("nerve", "right"),
         ("skin", None),
     ]
+
+
+# --- all structures together ---------------------------------------------------------------------------------------
+
+COMBINED = PLANNER + """\
+combinations:
+  - {id: X-1, excludes: [water, gloves], says: not both, basis: unverified}
+  - {id: X-2, together: [water, camera], says: look while you pour, basis: unverified}
+"""
+NEAR, FAR = {"distance": 5, "touched": False}, {"distance": 50, "touched": False}
+
+
+def whole(rules: RuleSet, structures: dict[str, dict[str, Any]], **facts: Any) -> ProtectionPlanPart:
+    told = {"flag": False, **facts}  # scars would speak against water
+    found = recommend(case(rules, structures, **told), rules, engine=REFERENCE).lesions[0].protection_plan
+    assert found is not None
+    return found
+
+
+def test_the_fewest_measures_leave_no_threatened_structure_without_one(rules: RuleSet) -> None:
+    found = whole(rules, {"nerve/left": NEAR, "skin": NEAR})
+    assert [chosen.measures for chosen in found.sufficient_sets] == [("water",)]
+    assert set(found.required) == {"T1/nerve/left", "T1/skin/none"} == set(found.protectable)
+    alone = whole(rules, {"nerve/left": NEAR, "skin": FAR})
+    assert [chosen.measures for chosen in alone.sufficient_sets] == [("gloves",), ("water",)]
+
+
+def test_a_structure_without_an_open_measure_is_named_and_not_planned_for(rules: RuleSet) -> None:
+    found = whole(rules, {"nerve/left": NEAR, "skin": {**NEAR, "touched": True}})
+    assert found.without_measure == ("T1/skin/none",)
+    assert found.protectable == ("T1/nerve/left",)
+    assert found.covered_by_plan == "false"
+
+
+def test_measures_that_exclude_each_other_are_never_one_plan(tmp_path: Path) -> None:
+    only_gloves = STRUCTURES.replace("measures: [water, gloves]", "measures: [gloves]")
+    apart = small_rules(tmp_path, structures=only_gloves, thermoprotection=COMBINED)
+    both = {"nerve/left": NEAR, "skin": NEAR}
+    assert whole(apart, both).sufficient_sets == ()
+    free = small_rules(tmp_path / "free", structures=only_gloves)
+    assert [chosen.measures for chosen in whole(free, both).sufficient_sets] == [("gloves", "water")]
+
+
+def test_what_goes_together_is_said_beside_the_set_that_names_it(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, thermoprotection=COMBINED)
+    found = whole(rules, {"nerve/left": FAR, "skin": NEAR})
+    (chosen,) = found.sufficient_sets
+    assert (chosen.measures, chosen.with_) == (("water",), ("camera",))
+    assert {(each.rule, each.kind, each.support) for each in found.combinations} == {
+        ("X-1", "excludes", "none"),
+        ("X-2", "together", "none"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("nerve", "skin", "covered"),
+    [
+        ({**NEAR, "waterPlanned": True, "cameraMonitoringPlanned": True}, FAR, "true"),
+        ({**NEAR, "waterPlanned": True}, FAR, "false"),
+        ({**NEAR, "waterPlanned": True, "cameraMonitoringPlanned": True}, {}, "unknown"),
+        ({**NEAR, "waterPlanned": True, "cameraMonitoringPlanned": True}, NEAR, "false"),
+        (FAR, FAR, "true"),
+    ],
+)
+def test_the_plan_covers_every_threatened_structure_or_says_which_not(
+    rules: RuleSet, nerve: dict[str, Any], skin: dict[str, Any], covered: str
+) -> None:
+    found = whole(rules, {"nerve/left": nerve, "skin": skin})
+    assert found.covered_by_plan == covered
+    assert (found.uncovered == ()) is (covered != "false")
+
+
+def test_the_answer_says_what_the_distances_are_and_what_the_institution_has_to_set(rules: RuleSet) -> None:
+    found = whole(rules, {"nerve/left": NEAR, "skin": FAR})
+    flagged = f"{len(found.required)} of {len(found.required) + len(found.undetermined) + found.not_required}"
+    assert found.says == f"Distances, not proven safe, flag {flagged}: limit 10 mm (institution default: set limit)."
+    assert [each.name for each in found.distances] == ["limit"]
+
+
+def test_a_distance_that_the_institution_set_is_said_to_be_its_own(tmp_path: Path) -> None:
+    overlay = tmp_path / "ours.yaml"
+    overlay.write_text("label: Ours\nparameters: {limit: {value: 12, unit: mm}}\n", "utf-8")
+    small_rules(tmp_path, parameters=PARAMETERS)
+    found = whole(load_rules(tmp_path / "small", overlay), {"nerve/left": NEAR, "skin": {}})
+    assert "flag 1 of 2 (1 more undetermined): limit 12 mm (set by the institution)." in found.says
+
+
+NAMES = st.sampled_from("abcde")
+
+
+@given(st.lists(st.sets(NAMES, min_size=1), max_size=5), st.lists(st.sets(NAMES, min_size=2, max_size=3), max_size=2))
+def test_a_set_is_enough_excludes_nothing_and_none_is_smaller(wanted: list[set[str]], apart: list[set[str]]) -> None:
+    found = smallest_sets(wanted, apart)
+
+    def enough(chosen: set[str]) -> bool:
+        return all(chosen & names for names in wanted) and not any(len(chosen & names) > 1 for names in apart)
+
+    every = [set(names) for size in range(6) for names in product("abcde", repeat=size) if len(set(names)) == size]
+    good = [names for names in every if enough(names)] if wanted else []
+    least = min((len(names) for names in good), default=0)
+    assert {frozenset(names) for names in found} == {frozenset(names) for names in good if len(names) == least}

@@ -13,6 +13,7 @@ import pytest
 from cds.case import NEVER_RECORDED, AbsenceReason, Absent, Conflicting, Fact, Known, Source, Value, assemble
 from cds.case.reading import case_from_mapping
 from cds.errors import Issue
+from cds.explanation.text import render
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType, ValueType
 from cds.quantities import DateSpan, Interval
 from cds.reasoning.conditions import ReferenceEngine
@@ -329,6 +330,36 @@ def test_who_signed_the_rules_and_which_they_were_stands_in_the_answer(tmp_path:
         (),
     )
     assert part.digest.startswith("sha256:")
+
+
+EXCEPTED = rules_of(a_rule("R-1", "against", "patient.flagB")) + """\
+exceptions:
+  - {id: E-1, exception_to: R-1, when: patient.flagA, says: It is worth it., strength: weak, basis: cited,
+     evidence: [{cite: book, locator: p. 1}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("flag", "truth", "says", "whole"),
+    [
+        (True, "true", "It is worth it.", "false"),
+        (False, "false", "Does not apply: It is worth it.", "true"),
+        ({"absent": "not-asked"}, "unknown", "Not known whether this holds: It is worth it.", "unknown"),
+    ],
+)
+def test_an_exception_has_its_own_truth_and_evidence_in_the_answer(
+    tmp_path: Path, flag: Any, truth: str, says: str, whole: str
+) -> None:
+    made = answer(small_rules(tmp_path, EXCEPTED), patient={"flagA": flag, "flagB": True})
+    reason = reason_of(made, "R-1")
+    (exception,) = reason.exception_truths
+    assert (reason.truth, reason.exceptions) == (whole, ("E-1",))
+    assert (exception.rule, exception.truth, exception.says) == ("E-1", truth, says)
+    assert [fact.name for fact in exception.facts] == ["patient.flagA"]
+    assert [each.cite for each in exception.evidence] == ["book"]
+    assert "book" in made.references
+    waived = [line for line in render(made).splitlines() if line.startswith("  waived")]
+    assert bool(waived) is (truth == "true")
 
 
 CONTRACT = {

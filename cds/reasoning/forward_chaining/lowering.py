@@ -28,6 +28,7 @@ from cds.language.syntax import (
     Membership,
     Negate,
     Not,
+    NullLiteral,
     NumberLiteral,
     Or,
     ParameterReference,
@@ -236,7 +237,10 @@ def certainly(condition: Expression, outcome: bool, scope: Scope) -> Formula:
             return some_parts(each) if outcome else all_parts(each)
         case AnyOf(over, body):
             return Atom(AnyAttribute(_owner(over, scope), body, outcome), "=", 1)
-        case NumberLiteral() | QuantityLiteral() | CodeLiteral() | ParameterReference() | Arithmetic() | Negate():
+        case (
+            NumberLiteral() | QuantityLiteral() | CodeLiteral() | NullLiteral() | ParameterReference()
+            | Arithmetic() | Negate()
+        ):  # fmt: skip
             raise _not_lowered(condition, "a condition is a yes/no")
         case _:
             assert_never(condition)
@@ -276,6 +280,8 @@ def _comparison(
 ) -> Formula:
     if not isinstance(left, FactReference):
         raise _not_lowered(left, "the left side of a comparison is a fact")
+    if isinstance(right, NullLiteral):
+        return False  # certainly neither
     certain = operator if outcome else _NEGATION[operator]
     if isinstance(right, BooleanLiteral) and certain in ("=", "!="):
         return _yes_no(left, (certain == "=") is right.value, scope)

@@ -1,0 +1,130 @@
+"""What a board sees at a glance: the folded answer is short, leads with the verdicts, and says what it leaves out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import cds
+from cds.explanation.text import render
+from cds.recommendation import Recommendation
+from tests.ruleset.shipped import shipped_rules
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "fhir_examples"
+TYPICAL = "02-unresectable-carotid-encased-freeze-near-it"
+"""Nearest to the patients of the seed study: deemed ineligible for surgery, with structures near the ice."""
+LINES, COLUMNS = 50, 80
+REASONS = ("ASKED NOW", "MISSING AND DECISIVE", "WHY: ")
+
+
+@cache
+def answers() -> dict[str, Recommendation]:
+    """The answer to every example."""
+    return {
+        file.parent.name: cds.evaluate(
+            (file.parent / "bundle.json").read_bytes(), as_of=dt.date(2026, 11, 22), rules=shipped_rules()
+        )
+        for file in sorted(EXAMPLES.glob("*/expected.yaml"))
+    }
+
+
+def under(text: str, headings: tuple[str, ...]) -> list[str]:
+    """The lines below some headings, as a reader sees them."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        if line and not line.startswith(" "):
+            inside = line.startswith(headings)
+        elif inside:
+            lines.append(line)
+    return lines
+
+
+def statements(lines: list[str]) -> int:
+    """How many statements lines hold: each starts at the margin of its section, its further lines are moved in."""
+    return sum(bool(re.match(r"  \S", line)) for line in lines)
+
+
+def test_the_answer_to_the_seeds_typical_patient_fits_one_screen() -> None:
+    lines = render(answers()[TYPICAL], width=COLUMNS).splitlines()
+    assert max(map(len, lines)) <= COLUMNS
+    assert len(lines) <= LINES, "\n".join(lines)
+
+
+def test_no_more_than_ten_lines_of_reasons_are_shown_on_average() -> None:
+    """Reasons: what is asked, what is missing and decisive, and what speaks for and against each option."""
+    texts = [render(answer, width=COLUMNS) for answer in answers().values()]
+    assert texts
+    assert sum(statements(under(text, REASONS)) for text in texts) / len(texts) <= 10
+    assert sum(len(under(text, ("WHY: ",))) for text in texts) / len(texts) <= 10
+
+
+@pytest.mark.parametrize("name", sorted(file.parent.name for file in EXAMPLES.glob("*/expected.yaml")))
+def test_every_criterion_is_written_out_or_counted_with_its_kind(name: str) -> None:
+    answer = answers()[name]
+    text = " ".join(render(answer, width=COLUMNS).split())
+    folded = text.partition("FOLDED: ")[2]
+    for lesion in answer.lesions:
+        reasons = {(r.rule, r.subject): r for option in lesion.options for r in option.reasons}.values()
+        for kind, rules in {
+            "holding nothing back": {
+                r.rule for r in reasons
+                if (r.effect, r.truth) in (("requires", "true"), ("excludes", "false"), ("against", "false"))
+            },
+            "undecided, advisory": {
+                r.rule for r in reasons if r.effect in ("for", "informs") and r.truth == "unknown"
+            },
+            "that would hold an option back": {
+                r.rule for option in lesion.options if option.verdict == "not-assessed" for r in option.reasons
+                if (r.effect, r.truth) in (("requires", "false"), ("excludes", "true"), ("against", "true"))
+            },
+            "not applying": {r.rule for r in reasons if r.effect in ("for", "informs") and r.truth == "false"},
+        }.items():  # fmt: skip
+            if rules:
+                assert re.search(rf"\b{len(rules)} (criteria |criterion )?{kind}", folded), (lesion.id, kind, rules)
+        shown = {r.rule for r in reasons if r.effect == "informs" and r.truth == "true"}
+        assert all(f"[{rule};" in text or rule in folded for rule in shown)
+    if any(lesion.options for lesion in answer.lesions):
+        assert "cds evaluate --unfold" in folded
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "beside"),
+    [
+        pytest.param(TYPICAL, "CR-12", "SS-2", id="what argues against surgery and about freezing stands together"),
+        pytest.param("06-two-lesions-different-answers", "TP-11", "SS-15", id="two nerves that one session endangers"),
+        pytest.param("11-not-squamous", "DQ-7", "SS-13", id="evidence of another disease beside what it is cited for"),
+    ],
+)
+def test_a_caution_that_moves_no_verdict_is_written_out_and_not_only_counted(name: str, rule: str, beside: str) -> None:
+    text = render(answers()[name], width=COLUMNS)
+    reasons = " ".join(" ".join(under(text, ("WHY: ",))).split())
+    assert f"[{rule};" in reasons
+    assert f"[{beside};" in reasons
+    assert rule not in text.partition("FOLDED: ")[2].partition("REFERENCES")[0]
+
+
+def test_in_planning_what_a_plan_is_told_is_written_out() -> None:
+    bundle = (EXAMPLES / "12-questionnaire-route" / "bundle.json").read_bytes()
+    answer = cds.evaluate(bundle, as_of=dt.date(2026, 11, 22), phase="planning", rules=shipped_rules())
+    told = {
+        reason.rule for lesion in answer.lesions for option in lesion.options for reason in option.reasons
+        if reason.effect == "informs" and reason.truth == "true"
+    }  # fmt: skip
+    assert {"TP-5", "TP-6p", "TP-9"} <= told
+    reasons = " ".join(" ".join(under(render(answer, width=COLUMNS), ("WHY: ",))).split())
+    assert all(f"[{rule};" in reasons for rule in told)
+
+
+def test_the_inconsistencies_of_the_evidence_are_counted() -> None:
+    assert "7 known inconsistencies" in " ".join(render(answers()[TYPICAL], width=COLUMNS).split())
+
+
+def test_the_verdicts_come_first_and_that_nobody_approved_them() -> None:
+    lines = render(answers()[TYPICAL], width=COLUMNS).splitlines()
+    assert "nobody has approved" in " ".join(lines[:3])
+    verdicts = [n for n, line in enumerate(lines) if line.startswith(("SALVAGE SURGERY:", "PERCUTANEOUS CRYO"))]
+    assert max(verdicts) < next(n for n, line in enumerate(lines) if line.startswith("ASKED NOW"))
