@@ -80,6 +80,7 @@ NEAR = (
     "carotid-artery",
     "spinal-cord",
     "spinal-cord",
+    "spinal-cord",
     "brain-dura",
     "facial-nerve",
 )
@@ -134,7 +135,7 @@ class Population:
 
     def _lesion(self, chance: random.Random, name: str, side: str, known: float) -> ReportedLesion:
         facts = self._facts(chance, Level.LESION, side, known)
-        if chance.random() < (0.96 if "site" not in facts or not facts["site"].is_known else 0.5):
+        if chance.random() < (0.94 if "site" not in facts or not facts["site"].is_known else 0.5):
             facts["site"] = self._small[int(chance.random() * len(self._small))]
         if chance.random() < 0.5:
             facts.pop("nothingElseWithin", None)

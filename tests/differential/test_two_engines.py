@@ -42,7 +42,6 @@ PATIENTS: dict[Phase, tuple[int, ...]] = {
 
 ALWAYS = "its condition is `true`: the obligation is everybody's"
 EVERY_VALUE = "it is done with any of the fact's values: known is done"
-NEVER_BELOW = "the fact is never below the number it is compared with: every index that is known is told"
 IMPOSSIBLE: dict[str, tuple[frozenset[Truth], str]] = {
     "CR-15": (frozenset({F, U}), ALWAYS),
     "DQ-4": (frozenset({F, U}), ALWAYS),
@@ -52,7 +51,7 @@ IMPOSSIBLE: dict[str, tuple[frozenset[Truth], str]] = {
     "CR-15.done": (frozenset({F}), EVERY_VALUE),
     "SS-5.done": (frozenset({F}), EVERY_VALUE),
     "SS-14.done": (frozenset({F}), EVERY_VALUE),
-    "SS-10c": (frozenset({F}), NEVER_BELOW),
+    "FU-3.done": (frozenset({F}), EVERY_VALUE),
 }
 """Truths that a criterion cannot have, and why."""
 

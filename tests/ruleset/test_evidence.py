@@ -7,11 +7,16 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from cds.case.reading import case_from_mapping
+from cds.explanation import words
+from cds.recommendation import recommend
+from cds.ruleset.documents import read_document
 from cds.ruleset.model import Grounded, Parameter, Reference
-from tests.ruleset.shipped import shipped_rules
+from tests.ruleset.shipped import shipped_folder, shipped_rules
 
 RULES = shipped_rules()
 STATEMENTS: list[tuple[str, Grounded]] = [
@@ -23,6 +28,7 @@ STATEMENTS: list[tuple[str, Grounded]] = [
         *RULES.planner.need,
         *RULES.planner.measures,
         *RULES.planner.monitoring,
+        *RULES.planner.combinations,
     )
 ]
 NUMBERED = [(name, p) for name, p in RULES.parameters.items() if p.value is not None]
@@ -77,7 +83,8 @@ def test_a_number_of_a_parameter_stands_in_the_dossier(dossier: str, name: str, 
     forms = [number, WORDS.get(int(value), number)]
     if parameter.unit == "mm" and value % 10 == 0:
         forms.append(f"{value / 10:f} cm")
-    assert any(re.search(rf"(?<![\d.]){re.escape(form)}(?![\d]|\.\d)", dossier) for form in forms), (name, forms)
+    text = dossier.replace("\N{MINUS SIGN}", "-")
+    assert any(re.search(rf"(?<![\d.]){re.escape(form)}(?![\d]|\.\d)", text) for form in forms), (name, forms)
 
 
 @pytest.mark.parametrize(("name", "parameter"), NUMBERED, ids=[name for name, _ in NUMBERED])
@@ -107,7 +114,45 @@ def test_a_locator_leads_to_a_section_of_the_dossier(dossier: str, name: str, st
             assert f"**{section} " in dossier, (name, entry.cite, section)
 
 
-def test_every_reference_that_the_rules_hold_is_cited_somewhere() -> None:
+PUBLISHERS = {
+    "articl.net", "bjsm.bmj.com", "consilium.orscience.ru", "hmpgloballearningnetwork.com", "ijdvl.com",
+    "northstarradiology.com", "oncohemakey.com", "radiopaedia.org", "reference.medscape.com",
+    "training.seer.cancer.gov", "www.cambridge.org", "www.cancer.gov", "www.guidelinecentral.com",
+}  # fmt: skip
+"""Who published the page itself that was read: a journal, an institute, or the summary that is cited as such."""
+
+
+@pytest.mark.parametrize("reference", RULES.references.values(), ids=lambda reference: reference.id)
+def test_a_link_goes_by_doi_or_pubmed_or_to_the_publisher_and_never_to_a_mirror(reference: Reference) -> None:
+    if reference.url is not None:
+        address = urlsplit(reference.url)
+        assert address.scheme == "https"
+        assert address.hostname in {"doi.org", "pubmed.ncbi.nlm.nih.gov", "pmc.ncbi.nlm.nih.gov", *PUBLISHERS}
+
+
+SECOND_HAND = {"CR-3", "CR-5", "CR-6", "CR-6b", "CR-7", "CR-8", "TP-10"}
+"""Statements that cite, and of none of whose sources more than a summary was seen."""
+
+
+def test_a_source_that_was_not_seen_itself_carries_no_statement_without_the_answer_showing_it() -> None:
+    tags = {name: {RULES.references[e.cite].tag for e in statement.evidence} for name, statement in STATEMENTS}
+    assert {name for name, seen in tags.items() if seen and "V1" not in seen} == SECOND_HAND
+    shown: set[str] = set()
+    for name in ("an-inr-above-the-limit", "an-active-infection", "no-safe-path", "a-plan-that-covers-the-vagus-nerve"):
+        document = read_document(shipped_folder() / "cases" / f"{name}.yaml", name)
+        case = case_from_mapping(RULES.vocabulary, document.data)
+        for phase in ("decision", "planning"):
+            answer = recommend(case, RULES, phase=phase)
+            for reason in (r for lesion in answer.lesions for option in lesion.options for r in option.reasons):
+                if reason.rule in SECOND_HAND:
+                    shown.add(reason.rule)
+                    assert reason.support == "second-hand"
+                    assert {evidence.tag for evidence in reason.evidence} == {"V2"}
+                    assert words.SUPPORT["second-hand"] in words.sources(reason)
+    assert shown == SECOND_HAND
+
+
+def test_every_reference_that_the_rules_hold_is_cited_somewhere_and_the_other_way_round() -> None:
     cited = {entry.cite for _, statement in STATEMENTS for entry in statement.evidence}
     cited |= {p.cite for p in RULES.parameters.values() if p.cite}
     cited |= {cite for structure in RULES.vocabulary.structures.values() for cite in structure.evidence}
@@ -115,4 +160,5 @@ def test_every_reference_that_the_rules_hold_is_cited_somewhere() -> None:
         cited |= {entry.cite for entry in (option.banner.evidence if option.banner else ())}
         cited |= {outcome.cite for outcome in option.outcomes}
     cited |= {entry.cite for alternative in RULES.alternatives for entry in alternative.evidence}
-    assert cited <= set(RULES.references)
+    cited |= {entry.cite for attribute in RULES.source_attributes for entry in attribute.evidence}
+    assert cited == set(RULES.references)
