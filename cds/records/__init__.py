@@ -1,0 +1,35 @@
+"""Decision records: what was asked, known and answered, kept so that it can be checked, replayed and never changed.
+
+    records = open_records("sqlite:///records.sqlite3")
+    entry = records.append_decision(Decision(…))                    # before the answer is given out; entry.id names it
+    records.append_cards(entry.id, [Card(uuid, ("SS-2",))], service="recurrent-head-and-neck-review")
+    records.append_feedback(Feedback(card=uuid, outcome="overridden", …))
+    records.append_board_decision(BoardDecision(decision=entry.id, …))
+    records.append_entry("questionnaire-response", {…}, about=entry.id, subject="Patient/p")
+    records.entries("feedback", about=uuid)                         # and entry(id), content(id), case(id),
+    override_rates()
+
+Every call talks to the database: in the service it belongs off the event loop (`anyio.to_thread.run_sync`). Each may
+raise `RecordsUnavailable`, which the service answers with 503.
+"""
+
+from cds.records.chain import Fault
+from cds.records.entries import (
+    Author,
+    BoardDecision,
+    Card,
+    Decision,
+    Entry,
+    Feedback,
+    Kind,
+    Outcome,
+    OverrideRate,
+)
+from cds.records.errors import RecordsUnavailable, UnknownRecord, UnreadableRecord
+from cds.records.ledger import Records, open_records
+from cds.records.pseudonyms import Pseudonyms
+
+__all__ = [
+    "Author", "BoardDecision", "Card", "Decision", "Entry", "Fault", "Feedback", "Kind", "Outcome", "OverrideRate",
+    "Pseudonyms", "Records", "RecordsUnavailable", "UnknownRecord", "UnreadableRecord", "open_records",
+]  # fmt: skip
