@@ -9,7 +9,7 @@ from functools import cache
 
 from cds.case import Case
 from cds.errors import Issue, UnusableInput
-from cds.intake import read_bundle
+from cds.intake import Limits, read_bundle
 from cds.recommendation import Recommendation, recommend
 from cds.ruleset import RuleSet, load_rules
 from cds.ruleset.model import PHASES
@@ -22,11 +22,17 @@ def shipped_rules() -> RuleSet:
 
 
 def read_case(
-    bundle: bytes | Mapping[str, object], *, as_of: dt.date, rules: RuleSet | None = None, lesion: str | None = None
+    bundle: bytes | Mapping[str, object],
+    *,
+    as_of: dt.date,
+    rules: RuleSet | None = None,
+    lesion: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen, so one for all calls is the same
 ) -> Case:
     """The typed facts of a bundle alone: what is known, absent and conflicting, each with its element of the record.
 
-    `lesion` keeps one lesion by its id. Raises `UnusableInput` with every problem of the bundle.
+    `lesion` keeps one lesion by its id; `limits` are the caps on what is read. Raises `UnusableInput` with every
+    problem of the bundle.
     """
     if problems := argument_problems(bundle, as_of):
         raise UnusableInput(problems)
@@ -37,7 +43,8 @@ def read_case(
         mapping=knowledge.mapping,
         as_of=as_of,
         lesion=lesion,
-        ages=ages(knowledge),
+        limits=limits,
+        ages=ages(knowledge.on(as_of)),
     )
 
 
@@ -74,21 +81,38 @@ def evaluate(
     phase: str = "decision",
     rules: RuleSet | None = None,
     lesion: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008
 ) -> Recommendation:
     """The recommendation for a FHIR bundle (JSON bytes, or the parsed object) at a day.
 
     `phase` is `decision`, `planning` or `follow-up`. Raises `UnusableInput` with every problem of the bundle, and
     `NoAdvice` where the two engines disagree or one fails: an error never looks like an answer.
     """
+    return answered(bundle, as_of=as_of, phase=phase, rules=rules, lesion=lesion, limits=limits)[1]
+
+
+def answered(
+    bundle: bytes | Mapping[str, object],
+    *,
+    as_of: dt.date,
+    phase: str = "decision",
+    rules: RuleSet | None = None,
+    lesion: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008
+) -> tuple[Case, Recommendation]:
+    """The facts of a bundle, and the recommendation that was made of them: what a decision record keeps.
+
+    Takes and raises what `evaluate` does.
+    """
     knowledge = rules if rules is not None else shipped_rules()
     wrong = [] if phase in PHASES else [Issue("error", "unknown-phase", "", _no_phase(phase))]
     try:
-        case = read_case(bundle, as_of=as_of, rules=knowledge, lesion=lesion)
+        case = read_case(bundle, as_of=as_of, rules=knowledge, lesion=lesion, limits=limits)
     except UnusableInput as error:
         raise UnusableInput([*wrong, *error.issues]) from error
     if phase not in PHASES:
         raise UnusableInput(wrong)
-    return recommend(case, knowledge, phase=phase)
+    return case, recommend(case, knowledge, phase=phase)
 
 
 def _no_phase(phase: object) -> str:

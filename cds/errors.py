@@ -7,6 +7,8 @@
     │   └── ConditionErrors     all problems of a condition                                   (both: cds.language)
     ├── CaseFileError           a case written by hand does not fit the vocabulary            (cds.case.reading)
     ├── NotRebuildable          a case that no minimal bundle can say                         (cds.intake.rebuild)
+    ├── RecordsUnavailable, UnknownRecord, UnreadableRecord: the decision records             (cds.records)
+    ├── NotFetched, NotAuthentic, NotAllowed: who asks                               (cds.service.security)
     ├── UnitError               a unit is unknown, or two units measure different things
     └── NoAdvice                the engines disagree or one of them failed: there is no answer
         ├── EngineDisagreement  … the two engines decided a criterion differently

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,15 @@ settings.register_profile("default", deadline=None, print_blob=True, derandomize
 settings.register_profile("quick", settings.get_profile("default"), max_examples=10)
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=5000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def decision_records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The database in which every service of this run records, the ones in processes of their own, too."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('records') / 'records.sqlite3'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CDS_DATABASE", url)
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,25 @@
 """What surrounds every response: headers that keep a patient's data where it is, and no failure without its outcome.
 
-An incident is logged by its code and place in the program, never with a text that may come from a record.
+Every request gets an id, is counted and is logged by its route and status, never with a text that may come from a
+record.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import time
+import uuid
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds.errors import Issue, NoAdvice
-from cds.service.outcomes import outcome_response
+from cds.service.logs import REQUEST, place_of
+from cds.service.metrics import Metrics, method_of
+from cds.service.outcomes import error_response
 
 LOG: Final = logging.getLogger("cds.service")
 HEADERS: Final = {
@@ -23,49 +30,77 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+TRANSPORT: Final = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+"""What is said besides where the public address is https."""
+# Another form might carry a patient's number into the logs.
+_REQUEST_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Guard:
     """The outermost layer of the service."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, most: int = 128, is_public: bool = False) -> None:
         self.app = app
+        self._most = most
+        self._present = 0
+        self._metrics = metrics
+        self._headers = {**HEADERS, **(TRANSPORT if is_public else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; answer with an OperationOutcome whatever is raised."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        given = Headers(scope=scope)
+        offered = given.get("x-request-id", "").lower()
+        request = offered if _REQUEST_ID.fullmatch(offered) else str(uuid.uuid4())
+        token = REQUEST.set(request)
+        self._present += 1
+        start, status = time.perf_counter(), 0
 
         async def guarded(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                headers["X-Request-Id"] = request
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
         try:
+            if self._present > self._most and scope["path"] != "/health":
+                busy = Issue("error", "busy", "", f"{self._most} requests are being answered; send this one again soon")
+                response = error_response(given.get("accept"), 503, [busy], {"Retry-After": "1"})
+                await response(scope, receive, guarded)
+                return
             await self.app(scope, receive, guarded)
+        except ClientDisconnect:
+            LOG.info("the client left")
         except Exception as error:  # noqa: BLE001 - the last line: nothing may leave as a bare 500 or with a traceback
             log_incident(error)
-            if started:
+            if status:
                 raise ConnectionError("the response broke off") from None
             details = "the service failed; this is no finding about the patient, and the incident was recorded"
-            response = outcome_response(500, [Issue("error", "incident", "", details)])
+            response = error_response(given.get("accept"), 500, [Issue("error", "incident", "", details)])
             await response(scope, receive, guarded)
+        finally:
+            self._present -= 1
+            seconds = time.perf_counter() - start
+            route = getattr(scope.get("route"), "path", "-")
+            self._metrics.answered(scope["method"], route, status, seconds)
+            method = method_of(scope["method"])
+            told = {"method": method, "route": route, "status": status, "seconds": round(seconds, 4)}
+            LOG.info("answered", extra={"told": told})
+            REQUEST.reset(token)
 
 
 def log_incident(error: Exception) -> None:
     """Record what kind of error it was and where, without its words."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
-    LOG.error("incident: %s at %s", type(error).__name__, place)
+    LOG.error("incident: %s at %s", type(error).__name__, place_of(error))
 
 
 def record_incident(error: NoAdvice) -> None:

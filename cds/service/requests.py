@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import anyio
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 
@@ -32,12 +33,23 @@ class Asked:
     lesion: str | None = None
 
 
-async def body_of(request: Request, media_types: tuple[str, ...], largest: int) -> bytes:
-    """The bytes of a request, refused before they are read where their type or their announced length says enough."""
-    _check_headers(request.headers, media_types)
+async def body_of(request: Request, media_types: tuple[str, ...], largest: int, seconds: float = 30.0) -> bytes:
+    """The bytes of a request, refused before they are read where their type or their announced length says enough.
+
+    Raises `Refused`: 413 too long, 415 another type, 408 not sent within `seconds`.
+    """
+    check_headers(request.headers, media_types)
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:20]) > largest:
         raise _too_large(largest)
+    try:
+        with anyio.fail_after(seconds):
+            return await _read(request, largest)
+    except TimeoutError:
+        raise Refused(408, "timed-out", f"the body was not sent within {seconds:g} s; send it again") from None
+
+
+async def _read(request: Request, largest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
@@ -48,7 +60,8 @@ async def body_of(request: Request, media_types: tuple[str, ...], largest: int) 
     return b"".join(chunks)
 
 
-def _check_headers(headers: Headers, media_types: tuple[str, ...]) -> None:
+def check_headers(headers: Headers, media_types: tuple[str, ...]) -> None:
+    """Raise `Refused` (415) unless a body is of one of these types, in UTF-8, and not compressed."""
     media_type, *parameters = (part.strip().lower() for part in headers.get("content-type", "").split(";"))
     accepted = " or ".join(media_types)
     if media_type not in media_types:
@@ -73,19 +86,29 @@ def asked(body: bytes, query: QueryParams, limits: Limits) -> Asked:
     The same may be said in the query; said in both places, it has to be the same. Without a day, today is stamped here,
     once, and stands in the answer. Raises `UnusableInput` with every problem of the request.
     """
+    if _LONG_FORM.match(body):
+        return asked_of_members(parse_document(body, limits), query)
     issues: list[Issue] = []
     named = _named(query, issues)
-    bundle: bytes | Mapping[str, object] = body
-    if _LONG_FORM.match(body):
-        members = parse_document(body, limits)
-        bundle = _bundle(members, issues)
-        for name in NAMES:
-            value = members.get(name)
-            if value is not None and not isinstance(value, str):
-                issues.append(Issue("error", "unknown-member", "", f"`{name}` is no text; write it in quotation marks"))
-            elif value is not None and named.setdefault(name, value) != value:
-                told = f"`{name}` is `{value[:60]}` in the body and `{named[name][:60]}` in the address; say it once"
-                issues.append(Issue("error", "contradictory-parameter", "", told))
+    return _asked(body, named, issues)
+
+
+def asked_of_members(members: Mapping[str, object], query: QueryParams) -> Asked:
+    """What the members of a long form ask for, and the query beside them. Raises `UnusableInput`."""
+    issues: list[Issue] = []
+    named = _named(query, issues)
+    bundle = _bundle(members, issues)
+    for name in NAMES:
+        value = members.get(name)
+        if value is not None and not isinstance(value, str):
+            issues.append(Issue("error", "unknown-member", "", f"`{name}` is no text; write it in quotation marks"))
+        elif value is not None and named.setdefault(name, value) != value:
+            told = f"`{name}` is `{value[:60]}` in the body and `{named[name][:60]}` in the address; say it once"
+            issues.append(Issue("error", "contradictory-parameter", "", told))
+    return _asked(bundle, named, issues)
+
+
+def _asked(bundle: bytes | Mapping[str, object], named: Mapping[str, str], issues: list[Issue]) -> Asked:
     as_of = _day(named.get("as_of"), issues)
     if issues:
         raise UnusableInput(issues)

@@ -13,7 +13,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 NOT_SHIPPED = ignore_patterns(
-    ".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "*.so", "*.egg-info", "build", "dist"
+    ".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "*.so", "*.egg-info", "build", "dist",
+    "node_modules",
 )
 NEEDS_COMPATIBILITY = sys.version_info >= (3, 13)
 

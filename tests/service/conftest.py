@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from cds.ruleset import RuleSet, load_rules
 from cds.service import Settings, create_app
 
 Json = dict[str, Any]
@@ -20,6 +21,23 @@ Json = dict[str, Any]
 def rules(repository: Path) -> Path:
     """The rule set of this repository, whether or not the package is installed."""
     return repository / "rules" / "recurrent-head-and-neck"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_once(rules: Path) -> Iterator[None]:
+    """The rule set of this repository is read once, whatever number of services are made; others each time."""
+    from cds.service import reloading
+
+    shipped = reloading.load_rules(rules)
+
+    def load(folder: Path | None = None, *, overlay: Path | None = None) -> RuleSet:
+        if overlay is None and folder is not None and folder == rules.resolve():
+            return shipped
+        return load_rules(folder, overlay=overlay)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reloading, "load_rules", load)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from cds.api import evaluate
+from cds.api import answered, evaluate
+from cds.case import Case
 from cds.errors import EngineDisagreement, EngineFailure, Issue, NoAdvice
 from cds.recommendation.model import Recommendation
 from cds.service import Settings, create_app
@@ -182,7 +183,7 @@ def test_what_is_not_served_is_an_outcome_too(client: TestClient, method: str, p
 def test_no_advice_is_a_503_that_repeats_nothing(
     rules: Path, patient: Json, error: type[NoAdvice], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object, **__: object) -> Recommendation:
+    def fail(*_: object, **__: object) -> tuple[Case, Recommendation]:
         raise error("SS-2 of Mrs Example")
 
     with TestClient(create_app(Settings(rules=rules), evaluate=fail), raise_server_exceptions=False) as client:
@@ -199,7 +200,7 @@ def test_no_advice_is_a_503_that_repeats_nothing(
 def test_a_defect_is_a_500_with_an_outcome_and_no_text_of_the_record(
     rules: Path, patient: Json, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object, **__: object) -> Recommendation:
+    def fail(*_: object, **__: object) -> tuple[Case, Recommendation]:
         raise KeyError("Mrs Example")
 
     app = create_app(Settings(rules=rules), evaluate=fail)
@@ -232,10 +233,10 @@ def test_what_is_no_bundle_at_all_is_a_422(post: Post, body: Json) -> None:
 def test_too_many_requests_are_asked_to_come_back(rules: Path, patient: Json) -> None:
     entered, leave = threading.Event(), threading.Event()
 
-    def wait(*arguments: Any, **named: Any) -> Recommendation:
+    def wait(*arguments: Any, **named: Any) -> tuple[Case, Recommendation]:
         entered.set()
         assert leave.wait(30)
-        return evaluate(*arguments, **named)
+        return answered(*arguments, **named)
 
     settings_ = Settings(rules=rules, concurrency=1, queue=0)
     with TestClient(create_app(settings_, evaluate=wait)) as client, ThreadPoolExecutor(1) as pool:

@@ -1,0 +1,147 @@
+"""What was answered can be found, read as it was given out, and compared with a later evaluation."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from cds.records import BoardDecision, Records, open_records
+from cds.service import Settings, create_app
+from cds.service.board import archive
+from tests.service.board.reading import Page
+
+Named = Callable[[str], str]
+Evaluated = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def evaluated(board: TestClient, named: Named) -> Evaluated:
+    """Evaluates an example, and gives the id of its record."""
+
+    def of(number: str) -> str:
+        found = re.search(r"/board/records/([0-9a-f-]{36})", board.get(named(number)).text)
+        assert found is not None
+        return found[1]
+
+    return of
+
+
+def test_a_record_is_shown_as_it_was_given_out(board: TestClient, evaluated: Evaluated) -> None:
+    page = Page(board.get(f"/board/records/{evaluated('02')}").text)
+    assert page.problems == []
+    assert "✕ ineligible" in page.text
+    assert "as it was given out" in page.text
+    assert "development" in page.text
+    assert page.of("mark"), "the bundle was kept, so its elements are shown"
+
+
+def test_what_the_board_decided_stands_beside_the_answer(
+    board: TestClient, evaluated: Evaluated, records: Records
+) -> None:
+    record = evaluated("02")
+    records.append_board_decision(
+        BoardDecision(record, "<b>cryoablation", dt.date(2026, 11, 23), "T1", "no <script> at all", None, ("Dr A",))
+    )
+    html = board.get(f"/board/records/{record}").text
+    assert "What the board decided" in html
+    assert "&lt;b&gt;cryoablation" in html
+    assert "no &lt;script&gt; at all" in html
+
+
+def test_other_evaluations_of_the_patient_are_named_and_can_be_compared(
+    board: TestClient, evaluated: Evaluated
+) -> None:
+    first, second, other = evaluated("04"), evaluated("04"), evaluated("06")
+    page = Page(board.get(f"/board/records/{second}").text)
+    address = f"/board/compare?before={first}&after={second}"
+    assert address in page.links
+    assert not any(other in link for link in page.links)
+    compared = Page(board.get(address).text)
+    assert compared.problems == []
+    assert compared.text.count("Nothing differs.") == 3
+    changed = Page(board.get(f"/board/compare?before={first}&after={other}").text)
+    assert "differs" in changed.text
+    assert changed.text.count("Nothing differs.") < 3
+
+
+def test_the_list_finds_a_case_by_verdict_and_by_what_is_missing(board: TestClient, evaluated: Evaluated) -> None:
+    settled, open_one = evaluated("02"), evaluated("04")
+
+    def listed(query: str) -> set[str]:
+        page = Page(board.get(f"/board/records?{query}").text)
+        assert page.problems == []
+        return {link.removeprefix("/board/records/") for link in page.links if link.startswith("/board/records/")}
+
+    assert {settled, open_one} <= listed("")
+    assert "nothing that would settle a verdict" in Page(board.get(f"/board/records?q={settled}").text).text
+    assert settled in listed("verdict=conditional&option=cryoablation")
+    assert open_one not in listed("verdict=conditional&option=cryoablation")
+    assert open_one in listed("missing=lesion.safePath")
+    assert settled not in listed("missing=lesion.safePath")
+    assert listed("q=no-such-lesion") == set()
+    assert listed(f"q={settled}") == {settled}
+
+
+def test_a_search_keeps_its_words_and_goes_on_to_older_records(
+    board: TestClient, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "ROWS", 2)
+    for _ in range(3):
+        evaluated("02")
+    page = Page(board.get("/board/records?q=neck&verdict=ineligible").text)
+    assert {"id": "q", "name": "q", "value": "neck", "maxlength": "100", "autocomplete": "off"} in page.of("input")
+    older = [link for link in page.links if "before=" in link]
+    assert len(older) == 1
+    assert "q=neck" in older[0]
+    first = {link for link in page.links if link.startswith("/board/records/")}
+    second = {link for link in Page(board.get(older[0]).text).links if link.startswith("/board/records/")}
+    assert len(first) == 2
+    assert second
+    assert not first & second
+
+
+@pytest.mark.parametrize("before", ["-1", "x", "9" * 40, "٣"])
+def test_a_place_that_is_no_number_is_the_newest(board: TestClient, before: str) -> None:
+    assert board.get("/board/records", params={"before": before}).status_code == 200
+
+
+def test_no_record_is_made_up(board: TestClient, evaluated: Evaluated, records: Records) -> None:
+    known = evaluated("02")
+    decided = records.append_board_decision(BoardDecision(known, "cryoablation", dt.date(2026, 11, 23)))
+    for path in ("/board/records/none", f"/board/records/{decided.id}", f"/board/compare?before={known}&after=none",
+                 "/board/compare", "/board/records/%3Cscript%3E"):  # fmt: skip
+        response = board.get(path)
+        assert response.status_code == 404, path
+        assert "No answer" in response.text
+        assert "<script" not in response.text
+
+
+def test_an_erased_record_is_said_to_be_gone(rules: Path, repository: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'r.sqlite3'}"
+    settings: dict[str, Any] = {"rules": rules, "examples": repository / "fhir_examples", "database": SecretStr(url)}
+    with TestClient(create_app(Settings(**settings)), raise_server_exceptions=False) as client:
+        page = client.get("/board/02-unresectable-carotid-encased-freeze-near-it")
+        if page.status_code == 404:
+            pytest.skip("no examples: they are not in this copy")
+        records = open_records(url)
+        entry = records.entries("decision")[0]
+        assert "not at hand" in client.get(f"/board/records/{entry.id}").text, "the bundle is not kept"
+        records.erase_before(dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+        gone = client.get(f"/board/records/{entry.id}")
+        assert gone.status_code == 404
+        assert "erased" in gone.text
+        assert "1 record cannot be shown" in client.get("/board/records").text
+        records.close()
+
+
+def test_where_nothing_is_recorded_the_list_says_so(rules: Path) -> None:
+    with TestClient(create_app(Settings(rules=rules, recording="off"))) as client:
+        assert "records nothing" in client.get("/board/records").text
+        assert client.get("/board/records/x").status_code == 404

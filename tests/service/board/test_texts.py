@@ -1,0 +1,88 @@
+"""Every text stands in the catalogue, in every language, with the same places."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+from typing import get_args
+
+import pytest
+
+from cds.board.arguments import KINDS
+from cds.case import AbsenceReason
+from cds.recommendation.model import MeasureWord, StandingWord, TruthWord, VerdictWord
+from cds.ruleset.model import PHASES, Basis, Before, Effect, ParameterStatus, Strength, Tag
+from cds.service.board.texts import Texts, load_texts
+from cds.vocabulary import Burden, FactKind, Level
+
+CODES: dict[str, list[str]] = {
+    "verdict": list(get_args(VerdictWord)), "symbol": list(get_args(VerdictWord)),
+    "standing": list(get_args(StandingWord)), "truth": list(get_args(TruthWord)),
+    "declined": list(get_args(TruthWord)), "addressed": list(get_args(TruthWord)),
+    "planned": list(get_args(TruthWord)), "due": list(get_args(TruthWord)),
+    "covered": [*get_args(TruthWord), "not-needed"], "kind": list(KINDS), "reason": [r.value for r in AbsenceReason],
+    "burden": [b.value for b in Burden], "before": list(get_args(Before)), "phase": list(PHASES),
+    "strength": list(get_args(Strength)), "basis": list(get_args(Basis)), "tag": list(get_args(Tag)),
+    "parameter": [*get_args(ParameterStatus), "overridden"],
+    "measure": [word for word in get_args(MeasureWord) if word != "available"],
+    "need": ["required", "undetermined", "not-required"], "symbol.need": ["required", "undetermined", "not-required"],
+    "certainty": ["high", "moderate", "low", "very-low", "none"], "supports": ["condition", "effect", "threshold"],
+    "fidelity": ["exact", "stricter", "looser", "interpretation"], "fact-kind": [k.value for k in FactKind],
+    "level": [level.value for level in Level if level is not Level.OTHER_LESION], "per": ["patient", "procedure"],
+    "severity": ["error", "warning", "information"], "side": ["left", "right", "none"],
+    "statement": [*get_args(Effect), "exception", "preference", "measure", "combination", "need"],
+    "scope": ["true", "false", "unknown"], "asks": ["correct", "plan", "weigh"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=sorted(load_texts()))
+def texts(request: pytest.FixtureRequest) -> Texts:
+    return load_texts()[request.param]
+
+
+def keys_of(repository: Path) -> set[str]:
+    """The keys that templates and pages name."""
+    folder = repository / "cds" / "service" / "board"
+    named: set[str] = set()
+    for file in [*(folder / "templates").glob("*.html"), folder / "pages.py"]:
+        text = file.read_text(encoding="utf-8")
+        named |= set(re.findall(r'\b(?:t|texts)\("([^"]+)"', text))
+        named |= set(re.findall(r'texts\("[a-z.-]+" if [^"]+ else "([^"]+)"', text))
+        named |= {f"{key}.{n}" for key in re.findall(r't\.counted\("([^"]+)"', text) for n in ("one", "other")}
+        named |= set(re.findall(r'"(frame\.nav\.[a-z]+)"', text))
+    return named
+
+
+def words_of(repository: Path) -> set[str]:
+    folder = repository / "cds" / "service" / "board" / "templates"
+    found = (re.findall(r't\.word\("([^"]+)"', file.read_text(encoding="utf-8")) for file in folder.glob("*.html"))
+    return {kind for kinds in found for kind in kinds}
+
+
+def test_every_text_that_a_page_names_is_there(texts: Texts, repository: Path) -> None:
+    assert keys_of(repository) - set(texts.by_key) == set()
+
+
+def test_every_code_of_an_answer_has_its_word(texts: Texts) -> None:
+    missing = {f"{kind}.{code}" for kind, codes in CODES.items() for code in codes} - set(texts.by_key)
+    assert missing == set()
+
+
+def test_no_text_is_there_that_nobody_shows(texts: Texts, repository: Path) -> None:
+    kinds = words_of(repository)
+    used = keys_of(repository)
+    unused = {key for key in texts.by_key if key not in used and not any(key.startswith(f"{k}.") for k in kinds)}
+    assert unused == set()
+
+
+def test_every_language_has_the_same_texts_with_the_same_places(texts: Texts) -> None:
+    english = load_texts()["en"]
+    assert set(texts.by_key) == set(english.by_key)
+    for key, text in texts.by_key.items():
+        assert places(text) == places(english.by_key[key]), key
+        assert text.strip() == text != "", key
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
