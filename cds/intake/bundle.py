@@ -383,7 +383,7 @@ def read_record(tree: Json, remarks: Remarks) -> Record:
     if not isinstance(raw, list):
         remarks.error("bad-entry", "Bundle.entry", "the entries are no list; send `entry` as an array of objects")
         raw = []
-    incomplete = list(_missing_pages(tree, remarks))
+    incomplete = [*_missing_pages(tree, remarks), *_missing_matches(tree, raw, remarks)]
     entries: list[Entry] = []
     deleted: list[tuple[int, str]] = []
     for index, item in enumerate(raw):
@@ -407,6 +407,27 @@ def _missing_pages(tree: Json, remarks: Remarks) -> Iterator[Source]:
             yield Source("Bundle", None, path, None, "Bundle", "", Role.ABSENCE.value)
 
 
+def _missing_matches(tree: Json, raw: Iterable[object], remarks: Remarks) -> Iterator[Source]:
+    """The total of a search that found more than is here; an included resource is no match."""
+    total = tree.get("total")
+    if tree.get("type") != "searchset" or isinstance(total, bool) or not isinstance(total, int):
+        return
+    matches = 0
+    for item in raw:
+        resource = child(item, "resource")
+        is_match = string(child(item, "search"), "mode") in (None, "match")
+        matches += bool(resource) and resource.get("resourceType") != "OperationOutcome" and is_match
+    if total <= matches:
+        remarks.exclude(Source("Bundle", None, "Bundle.total", None, "Bundle", "", Role.EXCLUSION.value))
+        return
+    remarks.warn(
+        "further-page",
+        "Bundle.total",
+        f"the search found {total} resources and {matches} are here; send every page in one bundle",
+    )
+    yield Source("Bundle", None, "Bundle.total", None, "Bundle", "", Role.ABSENCE.value)
+
+
 def _entry(
     index: int, item: object, remarks: Remarks, incomplete: list[Source], deleted: list[tuple[int, str]]
 ) -> Entry | None:
@@ -418,6 +439,15 @@ def _entry(
     request = child(item, "request")
     method = (string(request, "method") or "").upper()
     resource = item.get("resource")
+    answered = string(child(item, "response"), "status") or ""
+    if answered[:1] in ("4", "5"):
+        place = f"{where}.response.status"
+        remarks.warn(
+            "search-failed",
+            place,
+            f"the sender's request failed (`{shown(answered)}`); what it would have found is unknown",
+        )
+        incomplete.append(Source("Bundle", None, place, None, where, "", Role.ABSENCE.value))
     full_url = string(item, "fullUrl") or None
     if method == "DELETE":
         target = full_url or string(request, "url") or ""
@@ -562,6 +592,11 @@ def _superseded(group: list[Entry], history: bool, remarks: Remarks) -> Iterator
         if order != 0 or not history:
             remarks.exclude(newest.source("meta" if order != 0 else "", role=Role.EXCLUSION))
         yield loser.index
+
+
+def is_newer(one: Entry, other: Entry) -> bool:
+    """Whether a resource is certainly newer than another, by when it was last updated or by its version."""
+    return _order(one, other) > 0
 
 
 def _order(one: Entry, other: Entry) -> int:

@@ -37,12 +37,7 @@ def read_conditions(setting: Setting) -> None:
         _keep_from_silence(entry, code, setting)
         if not readers:
             setting.remarks.exclude(entry.source("code", role=Role.EXCLUSION))
-            if not code.raw:
-                setting.remarks.inform(
-                    "text-only-code",
-                    entry.at("code"),
-                    f"`{shown(code.text)}` is text without a code; a person may want to look at it",
-                )
+            setting.show_unplaced(entry, "code", code)
     setting.any_of(statements)
 
 

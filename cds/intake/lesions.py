@@ -4,6 +4,10 @@ A lesion is a head and neck tumour that the record holds to be there. A BodyStru
 where they refer to each other or share an identifier; two Conditions never become one by looking alike. Nothing is
 attached to a lesion by its place in the bundle.
 
+A BodyStructure that has a place in the head and neck and nothing else that makes it a tumour (no profile, identifier or
+morphology of one, no diagnosis, no finding of a tumour with it as focus) may be an organ: it is no lesion, and keeps
+what names no lesion from being about the only one.
+
 What the Conditions of a tumour's BodyStructure make of it: confirmed, a lesion; past, a lesion where the BodyStructure
 declares a tumour; unconfirmed, a lesion by the BodyStructure alone, with a warning; refuted or entered in error, none.
 """
@@ -170,9 +174,9 @@ class Lesions:
         identifier.
         """
         if target.contained is not None:
-            wanted = _identifiers(target.contained)
+            wanted = identifiers(target.contained)
             return [
-                t for t in self.tumours if any(wanted & _identifiers(e.resource) for e in (*t.bodies, *t.conditions))
+                t for t in self.tumours if any(wanted & identifiers(e.resource) for e in (*t.bodies, *t.conditions))
             ]
         index = target.entry.index
         return [t for t in self.tumours if any(e.index == index for e in (*t.bodies, *t.conditions))]
@@ -212,13 +216,14 @@ def find_lesions(
     *,
     withdrawn: Sequence[Entry] = (),
     believed: Callable[[Entry], bool] = lambda entry: True,
+    findings: Sequence[Entry] = (),
 ) -> Lesions:
     """The lesions of the record. `bodies` are tumours and `conditions` cancers, valid and about the patient.
 
     `withdrawn` are the Conditions that are refuted or entered in error: no lesions, but a BodyStructure that belongs to
-    one of them goes with it, if the Condition is `believed`.
+    one of them goes with it, if the Condition is `believed`. `findings` are the Observations of a tumour's facts.
     """
-    return _Finder(references, vocabulary, tables, remarks).find(bodies, conditions, withdrawn, believed)
+    return _Finder(references, vocabulary, tables, remarks).find(bodies, conditions, withdrawn, believed, findings)
 
 
 def lesion_name(text: str) -> str:
@@ -233,7 +238,7 @@ def lesion_name(text: str) -> str:
 
 def _names(tumour: Tumour) -> set[str]:
     entries = (*tumour.bodies, *tumour.conditions)
-    values = (value for entry in entries for _, value in _identifiers(entry.resource))
+    values = (value for entry in entries for _, value in identifiers(entry.resource))
     return {lesion_name(name) for name in (*values, *(entry.id or "" for entry in entries)) if name}
 
 
@@ -241,7 +246,8 @@ def _plain(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum())
 
 
-def _identifiers(resource: object) -> set[tuple[str, str]]:
+def identifiers(resource: object) -> set[tuple[str, str]]:
+    """The system and value of every identifier of a resource that has a value."""
     found = ((string(i, "system") or "", string(i, "value") or "") for i in children(resource, "identifier"))
     return {(system, value) for system, value in found if value}
 
@@ -259,19 +265,25 @@ def is_cancer(condition: Entry, tables: MappingTables) -> bool:
 
 
 def is_tumour(body: Entry, vocabulary: Vocabulary, tables: MappingTables) -> bool:
-    """Whether a BodyStructure is a tumour: by profile, by our identifier, by a malignant morphology, or by its
-    place.
-    """
+    """Whether a BodyStructure is a tumour, or may be by its place; an irradiated volume is none."""
+    profiles = {p.split("|")[0] for p in strings(child(body.resource, "meta"), "profile")}
+    location = concept(body.resource.get("location"), tables)
+    return not profiles & set(tables.lesions.volume_profiles) and (
+        declares_tumour(body, vocabulary, tables)
+        or bool(_words(location, "site", tables.lesions.site, vocabulary, tables))
+    )
+
+
+def declares_tumour(body: Entry, vocabulary: Vocabulary, tables: MappingTables) -> bool:
+    """Whether a BodyStructure says itself that it is a tumour: by profile, our identifier or a malignant morphology."""
     config = tables.lesions
     profiles = {p.split("|")[0] for p in strings(child(body.resource, "meta"), "profile")}
     morphology = concept(body.resource.get("morphology"), tables)
-    location = concept(body.resource.get("location"), tables)
-    return not profiles & set(config.volume_profiles) and (
+    return (
         bool(profiles & set(config.tumour_profiles))
-        or any(system in tables.local.lesion_identifiers for system, _ in _identifiers(body.resource))
+        or any(system in tables.local.lesion_identifiers for system, _ in identifiers(body.resource))
         or morphology.any_in(tables.value_set(config.malignant))
         or bool(_words(morphology, "histology", config.histology, vocabulary, tables))
-        or bool(_words(location, "site", config.site, vocabulary, tables))
     )
 
 
@@ -306,6 +318,7 @@ class _Finder:
         conditions: Sequence[Entry],
         withdrawn: Sequence[Entry],
         believed: Callable[[Entry], bool],
+        findings: Sequence[Entry],
     ) -> Lesions:
         lesions = Lesions()
         linked = {b.index: self._linked(b, (*conditions, *withdrawn)) for b in bodies}
@@ -326,6 +339,18 @@ class _Finder:
             lesions.unsettled += [link.condition for link in links.values() if link.condition not in related]
             sources = [s for b in group for link in linked[b.index] for s in link.sources]
             absorbed |= set(links)
+            focused = () if links or any(map(self._declares_tumour, group)) else self._focused(group, findings)
+            if focused is None:
+                lesions.unsettled += group
+                lesions.others += group
+                self.remarks.warn(
+                    "unconfirmed-tumour",
+                    group[0].at("location"),
+                    f"`{shown(group[0].key)}` is a place in the head and neck, and nothing says that a tumour is "
+                    "there: it is no target lesion; give its morphology, its diagnosis or the profile of a tumour",
+                )
+                continue
+            sources += focused
             if self._is_lesion(group, related, lesions):
                 lesions.tumours.append(self._tumour(group, related, sources))
             else:
@@ -347,8 +372,25 @@ class _Finder:
 
     # ----------------------------------------------------------------------------------------------- what is a tumour
 
+    def _declares_tumour(self, body: Entry) -> bool:
+        return declares_tumour(body, self.vocabulary, self.tables)
+
+    def _focused(self, bodies: Sequence[Entry], findings: Sequence[Entry]) -> tuple[Source, ...] | None:
+        """The elements by which a finding of a tumour is about one of the BodyStructures; `None` where none is."""
+        wanted = {body.index for body in bodies}
+        found: dict[Source, None] = {}
+        for finding in findings:
+            for reference in children(finding.resource, "focus"):
+                target = self.references.resolve(reference, finding)
+                if target is not None and target.contained is None and target.entry.index in wanted:
+                    for element in ("focus", "code", "status"):
+                        found.setdefault(finding.source(element, role=Role.CONTEXT))
+                    for source in target.sources:
+                        found.setdefault(source)
+        return tuple(found) or None
+
     def _own_identifiers(self, body: Entry) -> set[tuple[str, str]]:
-        return {(s, v) for s, v in _identifiers(body.resource) if s in self.tables.local.lesion_identifiers}
+        return {(s, v) for s, v in identifiers(body.resource) if s in self.tables.local.lesion_identifiers}
 
     def _is_lesion(self, bodies: list[Entry], conditions: list[Entry], lesions: Lesions) -> bool:
         """Whether resources that are one tumour are a target lesion: in the head and neck, and held to be there."""
@@ -433,7 +475,7 @@ class _Finder:
             if target is not None and target.contained is None and target.entry.index in by_index:
                 named = body.source("extension", role=Role.CONTEXT)
                 found.append(_Link(target.entry, (named, *target.sources)))
-        own = _identifiers(body.resource)
+        own = identifiers(body.resource)
         for condition in conditions:
             holders = [("extension", condition.resource)]
             holders += [("bodySite", site) for site in children(condition.resource, "bodySite")]
@@ -443,7 +485,7 @@ class _Finder:
                     if target is not None and target.contained is None and target.entry.index == body.index:
                         named = condition.source(element, role=Role.CONTEXT)
                         found.append(_Link(condition, (named, *target.sources)))
-            if own & {i for i in _identifiers(condition.resource) if i[0]}:
+            if own & {i for i in identifiers(condition.resource) if i[0]}:
                 both = (entry.source("identifier", role=Role.CONTEXT) for entry in (body, condition))
                 found.append(_Link(condition, tuple(both)))
         return found
@@ -538,7 +580,7 @@ class _Finder:
             yield self._elsewhere(body, "location")
         elif "location" in body.resource and not words and not self._site_words(location):
             unknown = self._weak(body, "site", "location", AbsenceReason.UNREADABLE_CODE)
-            # A place that is coded and not known here may be any, whatever its diagnosis says; a text alone says nothing.
+            # A coded place that is not known here may be any, whatever its diagnosis says; a text says nothing.
             yield replace(unknown, weak=not location.raw)
         sides = self._sides([concept(q, self.tables) for q in children(body.resource, "locationQualifier")])
         yield from self._sided(body, sides, "locationQualifier")
@@ -557,6 +599,7 @@ class _Finder:
             for element in ("bodySite", "code"):
                 words = self._specific(w for w, its in sites.items() if element in its)
                 yield from self._known(condition, "site", words, (element,), moment)
+            yield from self._unknown_places(condition)
         if any(self._is_far(concept(site, self.tables)) for site in children(condition.resource, "bodySite")):
             yield self._elsewhere(condition, "bodySite")
         code = concept(condition.resource.get("code"), self.tables)
@@ -585,6 +628,22 @@ class _Finder:
         words = code.mapped(self.tables.code_map(self.config.condition_histology))
         yield from self._known(condition, "histology", words, ("code",), moment)
         yield from self._recurrence_date(condition, doubtful=doubtful)
+
+    def _unknown_places(self, condition: Entry) -> Iterator[Reading]:
+        """A coded place of a diagnosis that is not known here: said aloud, since the site is taken from the others."""
+        for site in children(condition.resource, "bodySite"):
+            place = concept(site, self.tables)
+            implied = place.mapped(self.tables.code_map(self.config.condition_side))
+            if place.raw and not (self._site_words(place) or implied or self._is_far(place)):
+                said = shown(", ".join(code for _, code in place.raw))
+                self.remarks.inform(
+                    "code-not-mapped",
+                    condition.at("bodySite"),
+                    f"{said} is no site known here; what else `{shown(condition.key)}` says of the site was read",
+                )
+                source = condition.source("bodySite", role=Role.ABSENCE)
+                state = Absent(AbsenceReason.UNREADABLE_CODE, said)
+                yield Reading(Level.LESION, "site", (), state, UNKNOWN_MOMENT, (source,), weak=True)
 
     def _recurrence_date(self, condition: Entry, *, doubtful: bool) -> Iterator[Reading]:
         element = self._recurrence(condition)
@@ -617,7 +676,15 @@ class _Finder:
         moment: Moment = UNKNOWN_MOMENT,
     ) -> Iterator[Reading]:
         sources = tuple(entry.source(element, mapping=f"lesion.{name}") for element in elements)
-        for word in words:
+        values = tuple(dict.fromkeys(words))
+        if len(values) > 1:
+            self.remarks.warn(
+                "contradictory-codes",
+                entry.at(elements[0]),
+                f"the codings of `{shown(entry.key)}` contradict each other in its {name}; all were kept, none was "
+                "chosen",
+            )
+        for word in values:
             yield Reading(Level.LESION, name, (), Known(word), moment, sources)
 
     def _is_far(self, place: Concept) -> bool:

@@ -1,4 +1,7 @@
-"""Medication records as statements of what the patient takes. An order is read as taken while it is active."""
+"""Medication records as statements of what the patient takes. An order is read as taken while it is active.
+
+That a drug was given or handed out once says that it may be taken, no more.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from cds.intake.bundle import Entry
 from cds.intake.coding import NOTHING, Concept, concept
 from cds.intake.document import child, string
 from cds.intake.moments import dated_by, span_of
+from cds.intake.refusals import ORDERS
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
 from cds.ruleset.mapping import MedicationReader, fact_key
@@ -18,10 +22,13 @@ _TAKEN: Final = frozenset({"active"})
 _NOT_TAKEN: Final = frozenset(
     {"completed", "entered-in-error", "intended", "stopped", "not-taken", "cancelled", "draft"}
 )
-_ORDERS: Final = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+_ONCE: Final = frozenset({"MedicationAdministration", "MedicationDispense"})
+_NEVER: Final = frozenset({"cancelled", "declined", "entered-in-error", "not-done", "preparation"})
 _DATES: Final = {
     "MedicationStatement": ("dateAsserted", "effectiveDateTime", "effectivePeriod"),
     "MedicationRequest": ("authoredOn",),
+    "MedicationAdministration": ("effectiveDateTime", "effectivePeriod"),
+    "MedicationDispense": ("whenHandedOver", "whenPrepared"),
 }
 
 
@@ -32,7 +39,7 @@ def read_medications(setting: Setting) -> None:
         drug, sources = _drug(entry, setting)
         status = string(entry.resource, "status") or ""
         if not drug.readable:
-            if status not in _NOT_TAKEN:
+            if status not in (_NEVER if entry.type in _ONCE else _NOT_TAKEN):
                 _unreadable(entry, setting)
             continue
         readers = [r for r in setting.tables.readers.medications if drug.any_in(setting.tables.value_set(r.codes))]
@@ -45,12 +52,7 @@ def read_medications(setting: Setting) -> None:
                     for s in sources
                 )
             )
-            if not drug.raw:
-                setting.remarks.inform(
-                    "text-only-code",
-                    entry.path,
-                    f"`{shown(drug.text)}` is text without a code; a person may want to look at it",
-                )
+            setting.show_unplaced(entry, "", drug)
     setting.any_of(statements)
 
 
@@ -95,8 +97,9 @@ def _statements(
     definition = setting.definition(*fact_key(reader.fact))
     if definition is None:
         return
-    proposed = entry.type == "MedicationRequest" and string(entry.resource, "intent") not in _ORDERS
-    if status in _NOT_TAKEN or proposed or entry.resource.get("doNotPerform") is True:
+    proposed = entry.type == "MedicationRequest" and string(entry.resource, "intent") not in ORDERS
+    once = entry.type in _ONCE
+    if status in (_NEVER if once else _NOT_TAKEN) or proposed or entry.resource.get("doNotPerform") is True:
         elements = [e for e in ("status", "intent", "doNotPerform") if e in entry.resource]
         setting.remarks.exclude(*(entry.source(e, role=Role.EXCLUSION) for e in elements), *drug)
         return
@@ -112,6 +115,8 @@ def _statements(
         state = UNREAD[use]
     elif future:
         state, weak = FUTURE, True
+    elif once:
+        state = Absent(AbsenceReason.INDETERMINATE, "the drug was given or handed out; whether it is taken is not said")
     elif status not in _TAKEN:
         state = Absent(AbsenceReason.INDETERMINATE, f"a medication record has the status {shown(status)}")
     elif end is not None and end.last < setting.as_of:

@@ -107,6 +107,9 @@ def dated_by(entry: Entry, *elements: str, entered: str = "") -> Dated:
             end = span_of(value.get("end"))
             start = string(value, "start")
             text = string(value, "end") or (f"{start} or later" if start else None)
+            begun = span_of(value.get("start"))
+            if begun is not None and end is not None and begun.first > end.last:
+                return _dated(entry, element, None, text)  # it ends before it starts: which of the two is wrong?
             return _dated(entry, element, end or period_span(value), text)
         if value is not None:
             return _from_text(entry, element)

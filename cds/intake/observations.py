@@ -100,12 +100,7 @@ class Observations:
         slots = list(self._slots(entry, code))
         if not slots:
             setting.remarks.exclude(entry.source("code", role=Role.EXCLUSION))
-            if not code.raw:
-                setting.remarks.inform(
-                    "text-only-code",
-                    entry.at("code"),
-                    f"`{shown(code.text)}` is text without a code; a person may want to look at it",
-                )
+            setting.show_unplaced(entry, "code", code)
             return
         status = string(entry.resource, "status") or ""
         if status in _DROPPED:
@@ -335,3 +330,16 @@ class Observations:
 
 def _implied(reader: ObservationReader | None) -> str | None:
     return reader.structure if reader is not None and reader.structure not in (None, "bodySite") else None
+
+
+def is_of_lesion(entry: Entry, setting: Setting) -> bool:
+    """Whether an Observation with a focus states a fact of a lesion, or of a structure at risk of one."""
+    status = string(entry.resource, "status")
+    if "focus" not in entry.resource or status in _DROPPED or setting.use(entry) is not Use.YES:
+        return False
+    tables = setting.tables
+    code = concept(entry.resource.get("code"), tables)
+    levels = {fact_key(r.fact)[0] for each in code.codes for r in tables.observations_by_code.get(each, ())}
+    names = {name.replace("_", "-") for name in code.local(tables.local.observation)}
+    levels |= {level for level, name in setting.vocabulary.facts if kebab(name) in names}
+    return bool(levels & {Level.LESION, Level.STRUCTURE})

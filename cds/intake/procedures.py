@@ -14,12 +14,12 @@ from cds.intake.coding import concept, extension
 from cds.intake.document import child, children, string
 from cds.intake.lesions import Tumour
 from cds.intake.moments import Dated, Moment, dated_by
-from cds.intake.refusals import denied, refused
+from cds.intake.refusals import accepted, denied, permitted, refused
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
 from cds.intake.values import measured
 from cds.quantities import DateSpan, Interval
-from cds.ruleset.mapping import DoneReader, TreatmentReader, fact_key
+from cds.ruleset.mapping import DoneReader, RefusalReader, TreatmentReader, fact_key
 from cds.vocabulary import FactDefinition, Level
 
 _DONE: Final = frozenset({"completed"})
@@ -31,6 +31,7 @@ def read_procedures(setting: Setting) -> None:
     """Add examinations done, treatments given at a lesion's site, and treatments declined."""
     statements: list[Statement] = []
     treated: dict[str, list[_Course]] = {}
+    agreed: list[tuple[Entry, RefusalReader]] = []
     readers = setting.tables.readers
     for entry in setting.record.of("Procedure", "ServiceRequest"):
         code = concept(entry.resource.get("code"), setting.tables)
@@ -44,23 +45,27 @@ def read_procedures(setting: Setting) -> None:
         treatments = [r for r in readers.treatments if performed and code.any_in(setting.tables.value_set(r.codes))]
         for refusal in refusals:
             statements += refused(entry, refusal, setting)
+            agreed.append((entry, refusal))
         for examination in done:
             statements += _done(entry, examination, setting)
         for treatment in treatments:
             treated.setdefault(treatment.id, []).extend(_courses(entry, treatment, setting))
         if not (refusals or done or treatments):
             setting.remarks.exclude(entry.source("code", role=Role.EXCLUSION))
-            if not code.raw:
-                setting.remarks.inform(
-                    "text-only-code",
-                    entry.at("code"),
-                    f"`{shown(code.text)}` is text without a code; a person may want to look at it",
-                )
+            if not code.raw:  # a code of another system is no loss: most of what is done gives no fact
+                setting.show_unplaced(entry, "code", code)
     for entry in setting.record.of("ImagingStudy"):
         for examination in readers.done:
             statements += _imaged(entry, examination, setting)
     for entry in setting.record.of("Consent"):
         statements += denied(entry, setting)
+    declined = {(statement.definition.path, statement.subject) for statement in statements}
+    permissions = [said for entry in setting.record.of("Consent") for said in permitted(entry, setting)]
+    if declined:
+        permissions += [said for entry, refusal in agreed for said in accepted(entry, refusal, setting)]
+    for said in permissions:
+        if (said.definition.path, said.subject) in declined:  # beside a refusal it counts by its date
+            setting.state(said.definition, said.subject, said.state, said.moment, said.sources, weak=said.weak)
     for reader in readers.treatments:
         statements += _treated(reader, treated.get(reader.id, []), setting)
     setting.any_of(statements)

@@ -35,7 +35,7 @@ from cds.intake.imaging import read_imaging
 from cds.intake.institution import with_maps_named
 from cds.intake.lesions import Standing, Tumour, find_lesions, is_cancer, is_tumour, lesion_name, standing
 from cds.intake.medications import read_medications
-from cds.intake.observations import Observations
+from cds.intake.observations import Observations, is_of_lesion
 from cds.intake.patient import read_patient
 from cds.intake.pattern import recurrence_pattern
 from cds.intake.procedures import read_procedures
@@ -57,6 +57,7 @@ READ_TYPES: Final = (
     "Consent",
     "ImagingStudy",
     "MedicationAdministration",
+    "MedicationDispense",
     "MedicationRequest",
     "MedicationStatement",
     "Observation",
@@ -159,6 +160,7 @@ def _find_lesions(setting: Setting) -> None:
         setting.remarks,
         withdrawn=withdrawn,
         believed=lambda entry: setting.use(entry) is Use.YES,
+        findings=[entry for entry in setting.record.of("Observation") if is_of_lesion(entry, setting)],
     )
     setting.lesions.others += unread
     setting.lesions.unsettled += unread
@@ -211,7 +213,7 @@ class _Facts:
             f"`{reading.level.value}.{reading.name}` is said to be {state.value}, after {self.setting.as_of}; it was "
             "not used",
         )
-        self.setting.remarks.exclude(replace(first, role=Role.EXCLUSION.value))
+        self.setting.remarks.exclude(*(replace(source, role=Role.EXCLUSION.value) for source in reading.sources))
         return replace(reading, state=FUTURE, sources=(replace(first, role=Role.ABSENCE.value), *rest), weak=True)
 
     def case(self, only: str | None) -> Case:

@@ -55,10 +55,52 @@ def denied(entry: Entry, setting: Setting) -> Iterator[Statement]:
         )
         setting.leave_unused(entry, "provision")
     else:
-        dated, holds = dated_by(entry, "dateTime"), _holds(entry, setting)
+        dated = dated_by(entry, "dateTime")
+        lapsed = None if _holds(entry, setting) else _LAPSED
         for reader in readers:
-            context = ("status", "scope", "category")
-            yield from _declined(entry, reader, "provision", context, dated, setting, holds=holds)
+            yield from _declined(entry, reader, "provision", _OF_CONSENT, dated, setting, instead=lapsed)
+
+
+def permitted(entry: Entry, setting: Setting) -> Iterator[Statement]:
+    """A Consent to treatment that permits what it names: an earlier refusal of that may not stand any more.
+
+    It is no statement that the patient declines nothing, since another treatment of the lesion may be declined.
+    """
+    tables = setting.tables
+    provision = child(entry.resource, "provision")
+    codes = [concept(code, tables) for code in children(provision, "code")]
+    treatment = CONSENT_TO_TREATMENT in concept(entry.resource.get("scope"), tables).raw
+    active = string(entry.resource, "status") == "active"
+    if treatment and active and string(provision, "type") == "permit" and _holds(entry, setting):
+        for reader in tables.readers.refusals:
+            if any(code.any_in(tables.value_set(reader.codes)) for code in codes):
+                dated = dated_by(entry, "dateTime")
+                yield from _declined(entry, reader, "provision", _OF_CONSENT, dated, setting, instead=_PERMITTED)
+
+
+def accepted(entry: Entry, reader: RefusalReader, setting: Setting) -> Iterator[Statement]:
+    """A dated order, or a treatment that was begun: an earlier refusal of what it names may not stand any more."""
+    status = string(entry.resource, "status") or ""
+    wanted, own = {
+        "ServiceRequest": (("active", "completed"), ("intent", "doNotPerform")),
+        "Procedure": (("completed", "in-progress"), ()),
+    }[entry.type]
+    ordered = entry.type == "Procedure" or (
+        string(entry.resource, "intent") in ORDERS and entry.resource.get("doNotPerform") is not True
+    )
+    dated = dated_by(entry, "authoredOn", "performedPeriod", "performedDateTime")
+    if status not in wanted or not ordered or not dated.moment.dated or setting.use(entry) is not Use.YES:
+        return
+    if about_lesions(entry, setting, ("reasonReference",)).certain and not setting.timely(entry, dated)[1]:
+        yield from _declined(entry, reader, "code", ("status", *own), dated, setting, instead=_ACCEPTED)
+
+
+_ACCEPTED: Final = Absent(AbsenceReason.INDETERMINATE, "such a treatment was ordered or given")
+ORDERS: Final = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+"""What a request is meant as where somebody acts on it, not proposes or plans."""
+_OF_CONSENT: Final = ("status", "scope", "category")
+_LAPSED: Final = Absent(AbsenceReason.INDETERMINATE, "a treatment was declined for another time than this")
+_PERMITTED: Final = Absent(AbsenceReason.INDETERMINATE, "the patient consented to such a treatment")
 
 
 def _holds(consent: Entry, setting: Setting) -> bool:
@@ -77,7 +119,7 @@ def _declined(
     dated: Dated,
     setting: Setting,
     *,
-    holds: bool = True,
+    instead: Absent | None = None,
 ) -> Iterator[Statement]:
     definition = setting.definition(*fact_key(reader.fact))
     use = setting.use(entry)
@@ -85,7 +127,7 @@ def _declined(
         return
     moment, future = setting.timely(entry, dated)
     where = about_lesions(entry, setting, ("reasonReference",))
-    role = Role.VALUE if use is Use.YES and not future and where.certain and holds else Role.ABSENCE
+    role = Role.VALUE if use is Use.YES and not future and where.certain and instead is None else Role.ABSENCE
     value = entry.source(element, role=role, date=dated.text, mapping=reader.id)
     named = (
         value,
@@ -109,8 +151,8 @@ def _declined(
             state = UNREAD[use]
         elif future:
             state = FUTURE
-        elif not holds:
-            state = Absent(AbsenceReason.INDETERMINATE, "a treatment was declined for another time than this")
+        elif instead is not None:
+            state = instead
         yield Statement(definition, subject, state, moment, tuple(dict.fromkeys(named)), future)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cds.case import AbsenceReason, Absent, Known, Role, Source
-from cds.intake.bundle import Entry, Record
+from cds.intake.bundle import Entry, Record, is_newer
+from cds.intake.coding import Concept, concept
 from cds.intake.document import children, string
-from cds.intake.lesions import Lesions
+from cds.intake.lesions import Lesions, identifiers
 from cds.intake.moments import UNKNOWN_MOMENT, Dated, Moment
 from cds.intake.reconcile import Reading, Subject
 from cds.intake.references import References, Whose
@@ -32,6 +33,8 @@ class Use(enum.Enum):
     MODIFIED = "modified"
     NOT_THE_PATIENTS = "not-the-patients"
     WHOSE_UNKNOWN = "whose-unknown"
+    DISPUTED = "disputed"
+    """Another copy of it, by its identifier and its code, was entered in error, and it is not known to be newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Setting:
     _use: dict[int, Use] = field(default_factory=dict)
     _by_index: dict[int, Entry] = field(default_factory=dict)
     _groups: dict[int, list[tuple[Entry, tuple[Source, ...]]]] | None = None
+    _in_error: list[Entry] | None = None
 
     def __post_init__(self) -> None:
         self._by_index = {entry.index: entry for entry in self.record.entries}
@@ -124,8 +128,35 @@ class Setting:
                 "the resource was not used",
             )
             return Use.MODIFIED
+        copy = self._copy_in_error(entry)
+        if copy is not None:
+            self.remarks.exclude(copy.source(role=Role.EXCLUSION))
+            self.remarks.exclude(*(entry.source(e, role=Role.EXCLUSION) for e in ("identifier", "code", "meta")))
+            self.remarks.warn(
+                "same-resource-twice",
+                entry.at("identifier"),
+                f"`{shown(entry.key)}` has the identifier of `{shown(copy.key)}`, which was entered in error; "
+                "it was not used; send one of the two",
+            )
+            return Use.DISPUTED
         self._surface(entry)
         return Use.YES
+
+    def _copy_in_error(self, entry: Entry) -> Entry | None:
+        """The copy of a resource, by identifier and code, that was entered in error, if it may be the newer one."""
+        if self._in_error is None:
+            self._in_error = [each for each in self.record.entries if _was_in_error(each)]
+        if not self._in_error or _was_in_error(entry):
+            return None
+        own = identifiers(entry.resource)
+        codes = set(concept(entry.resource.get("code"), self.tables).codes)
+        for other in self._in_error:
+            if other.type != entry.type or not own & identifiers(other.resource):
+                continue
+            its = set(concept(other.resource.get("code"), self.tables).codes)
+            if (not codes or not its or codes & its) and not is_newer(entry, other):
+                return other
+        return None
 
     def groups(self, entry: Entry) -> Sequence[tuple[Entry, tuple[Source, ...]]]:
         """The Observations that name an Observation as their member, each with the elements that say so."""
@@ -257,6 +288,22 @@ class Setting:
         self.shadows.append(Shadow(frozenset(facts), reason, note, sources))
         self.remarks.exclude(*sources)
 
+    def show_unplaced(self, entry: Entry, element: str, code: Concept) -> None:
+        """Report, for a person to look at, what gives no fact because it has no code of a system that is known here."""
+        if not code.raw:
+            self.remarks.inform(
+                "text-only-code",
+                entry.at(element),
+                f"`{shown(code.text)}` is text without a code; a person may want to look at it",
+            )
+        elif not code.codes:
+            said = shown(", ".join(f"{system or 'no system'} {each}" for system, each in code.raw))
+            self.remarks.inform(
+                "code-not-mapped",
+                entry.at(element),
+                f"`{shown(entry.key)}` has no code of a system known here ({said}); nothing was read from it",
+            )
+
     def timely(self, entry: Entry, dated: Dated) -> tuple[Moment, bool]:
         """The moment, no later than `as_of`; and whether it lies after `as_of` altogether."""
         moment = dated.moment
@@ -288,10 +335,16 @@ class Setting:
         return (key for key, definition in self.vocabulary.facts.items() if definition.kind is not FactKind.GIVEN)
 
 
+def _was_in_error(entry: Entry) -> bool:
+    said = children(entry.resource.get("verificationStatus"), "coding")
+    return "entered-in-error" in (string(entry.resource, "status"), *(string(each, "code") for each in said))
+
+
 FUTURE = Absent(AbsenceReason.ERROR, "dated after the day of the answer")
 UNREAD: Mapping[Use, Absent] = {
     Use.QUARANTINED: Absent(AbsenceReason.QUARANTINED, "the resource that says it is not valid"),
     Use.MODIFIED: Absent(AbsenceReason.UNKNOWN_MODIFIER, "an extension that is not known may change what it says"),
+    Use.DISPUTED: Absent(AbsenceReason.ENTERED_IN_ERROR, "another copy of what says it was entered in error"),
     Use.WHOSE_UNKNOWN: Absent(AbsenceReason.QUARANTINED, "the resource that says it does not show whose it is"),
 }
 NO_MOMENT = UNKNOWN_MOMENT

@@ -302,11 +302,16 @@ def _range(raw: Json, kind: NumberType | QuantityType, tables: MappingTables) ->
 
 def _amount(raw: Json, kind: NumberType | QuantityType, tables: MappingTables) -> Fraction:
     value = number(raw.get("value"))
+    withheld = _absent_primitive(raw, "value", tables)
+    if withheld is not None:
+        reason, note = withheld
+        raise _Unread(reason, "unreadable-value", f"the quantity's value is said to be absent ({note or reason.value})")
     if value is None:
         given = raw.get("value")
         said = "is missing" if given is None else f"`{shown(given)}` is no JSON number"
         raise _Unread(AbsenceReason.UNREADABLE_VALUE, "unreadable-value", f"the quantity's value {said}; send a number")
     unit = _unit(raw, tables, pure=isinstance(kind, NumberType))
+    _check_shown_unit(raw, unit, tables)
     if isinstance(kind, NumberType):
         # A per cent is no pure number here: 110 % of a Quick test is no INR of 1.1.
         if not _PURE.fullmatch(unit):
@@ -340,6 +345,25 @@ def _unit(raw: Json, tables: MappingTables, *, pure: bool) -> str:
             return "1"
         raise _Unread(AbsenceReason.UNREADABLE_UNIT, "unreadable-unit", "the quantity has no unit; send its UCUM code")
     raise _unit_problem(code or unit or "", f"its UCUM code with the system {UCUM}")
+
+
+def _check_shown_unit(raw: Json, unit: str, tables: MappingTables) -> None:
+    """Believe no quantity whose unit for people is another size of the same kind than its code (15 "mm", code `cm`)."""
+    shown_unit = string(raw, "unit")
+    if shown_unit is None or shown_unit == unit:
+        return
+    try:
+        factor: Fraction | None = convert(Fraction(1), tables.units.get(shown_unit, shown_unit), unit)
+    except UnitError:
+        # Words for people say nothing against the code; the name of another kind of unit does (12 "s", code `1`).
+        named = shown_unit in tables.units or (_PURE.fullmatch(unit) and _is_ucum(shown_unit))
+        factor = None if named else Fraction(1)
+    if factor != 1:
+        raise _Unread(
+            AbsenceReason.UNREADABLE_UNIT,
+            "unreadable-unit",
+            f"the unit `{shown(shown_unit)}` is another than its code `{shown(unit)}`; send one unit in both",
+        )
 
 
 def _is_ucum(code: str) -> bool:

@@ -365,8 +365,10 @@ class MappingTables:
         return (name, self.spelled(name, code)) if name else None
 
     def spelled(self, system: str, code: str) -> str:
-        """A code as the tables keep it: trimmed, and without dots where a system's senders disagree about them."""
-        return code.strip() if self.systems[system].dots_count else code.strip().replace(".", "").upper()
+        """A code as the tables keep it: trimmed, and where a system's senders disagree about dots, without them and
+        without the marks that are no part of a code (`D68.4*`, `C10.-`).
+        """
+        return code.strip() if self.systems[system].dots_count else code.strip().replace(".", "").rstrip("+*!-").upper()
 
     def value_set(self, name: str) -> ValueSet:
         """A value set by name."""

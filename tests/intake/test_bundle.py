@@ -186,6 +186,18 @@ def test_one_id_with_two_contents_is_two_statements(read: Reader) -> None:
     ("extra", "code"),
     [
         ({"link": [{"relation": "next", "url": "https://a.example?page=2"}]}, "further-page"),
+        ({"type": "searchset", "total": 3}, "further-page"),
+        (
+            {
+                "type": "batch-response",
+                "entry": [
+                    {"resource": r.patient()},
+                    {"resource": r.problem("I10")},
+                    {"response": {"status": "404 Not Found"}},
+                ],
+            },
+            "search-failed",
+        ),
         (
             {
                 "entry": [

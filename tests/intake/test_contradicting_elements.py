@@ -260,6 +260,18 @@ def test_a_denial_that_has_ended_or_not_begun_leaves_open_what_is_declined(read:
         assert lesion(case, "declinesSurgery") == "absent: indeterminate"
 
 
+@pytest.mark.parametrize(
+    ("day", "expected"), [("2026-10-20", "absent: indeterminate"), ("2026-09-20", "true")], ids=["later", "earlier"]
+)
+def test_a_later_consent_to_what_was_declined_leaves_open_what_the_patient_wants(
+    day: str, expected: str, read: Reader
+) -> None:
+    denial = consent()
+    permission = {**denial, "id": "k2", "dateTime": day, "provision": {**denial["provision"], "type": "permit"}}
+    assert lesion(read(r.tumour(), denial, permission), "declinesSurgery") == expected
+    assert lesion(read(r.tumour(), permission), "declinesSurgery") == "absent: never-recorded"
+
+
 @pytest.mark.parametrize("code", ["incomplete", "timeout", "throttled", "suppressed", "too-costly"])
 def test_a_search_that_says_it_is_not_complete_makes_silence_mean_nothing(code: str, read: Reader) -> None:
     listed = r.problem("I10")
@@ -304,3 +316,28 @@ def test_a_medication_that_was_entered_in_error_is_no_drug(read: Reader) -> None
     assert r.said(read(drug, taken).patient["vitaminKAntagonist"]) == "true"
     case = read({**drug, "status": "entered-in-error"}, taken)
     assert r.said(case.patient["vitaminKAntagonist"]) == "absent: quarantined"
+
+
+@pytest.mark.parametrize(
+    ("unit", "code", "expected"),
+    [
+        ("mm", "mm", "15"),
+        ("millimetres", "mm", "15"),
+        ("cm", "mm", "absent: unreadable-unit"),
+        ("mm", "cm", "absent: unreadable-unit"),
+    ],
+)
+def test_a_unit_for_people_that_is_another_than_the_code_is_believed_in_neither(
+    unit: str, code: str, expected: str, read: Reader
+) -> None:
+    case = read(r.tumour(), size(valueQuantity=r.quantity(15, code, unit=unit)))
+    assert lesion(case, "maxDiameter") == expected
+    assert ("unreadable-unit" in r.codes(case)) == expected.startswith("absent")
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"), [("K/uL", "150"), ("10*3/uL", "150"), ("/uL", "absent: unreadable-unit")]
+)
+def test_a_count_in_another_spelling_of_its_unit_is_read(unit: str, expected: str, read: Reader) -> None:
+    count = r.observation(r.concept(r.LOINC, "777-3"), valueQuantity=r.quantity(150, "10*3/uL", unit=unit))
+    assert r.said(read(count).patient["platelets"]) == expected

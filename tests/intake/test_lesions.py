@@ -45,18 +45,56 @@ def test_a_site_may_be_said_by_the_rule_sets_own_code(read: Reader) -> None:
     assert (found["site"], found["histology"]) == ("neck_node", "adenoid_cystic")
 
 
+SQUAMOUS = r.concept(r.SCT, "1162767002")
+
+
 @pytest.mark.parametrize(
     "body",
     [
         r.tumour(meta={"profile": [f"{r.MCODE}mcode-tumor|4.0.0"]}),
         {k: v for k, v in r.tumour().items() if k != "meta"},
-        {k: v for k, v in r.tumour().items() if k not in ("meta", "identifier")},
-        {k: v for k, v in r.tumour(location=r.concept(r.SCT, "774007")).items() if k not in ("meta", "identifier")},
+        {**{k: v for k, v in r.tumour().items() if k not in ("meta", "identifier")}, "morphology": SQUAMOUS},
         {k: v for k, v in r.tumour().items() if k != "location"},
     ],
 )
-def test_profile_place_or_identifier_make_a_tumour(body: Json, read: Reader) -> None:
+def test_profile_morphology_or_identifier_make_a_tumour(body: Json, read: Reader) -> None:
     assert len(ids(read, body)) == 1
+
+
+PLACE = {k: v for k, v in r.tumour().items() if k not in ("meta", "identifier")}
+RELATED = {"url": "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-related-condition"}
+RELATED |= {"valueReference": {"reference": "Condition/c1"}}
+
+
+@pytest.mark.parametrize("place", [PLACE, {**PLACE, "morphology": r.concept(r.SCT, "9748009")}], ids=["bare", "benign"])
+def test_a_place_in_the_head_and_neck_alone_is_no_tumour_and_no_certainty_that_there_is_none(
+    place: Json, read: Reader
+) -> None:
+    case = read(place)
+    assert not case.lesions
+    assert "unconfirmed-tumour" in r.codes(case)
+    nodeless = read(r.recurrence(), place, r.observation("carotid-encasement", valueQuantity=r.quantity(90, "deg")))
+    assert [lesion.id for lesion in nodeless.lesions] == ["c1"]
+    assert r.said(nodeless.lesions[0].facts["carotidEncasement"]) == "absent: indeterminate"
+
+
+def test_a_diagnosis_or_a_finding_makes_a_tumour_of_a_place(read: Reader) -> None:
+    finding = r.observation("carotid-encasement", valueQuantity=r.quantity(90, "deg"), focus=r.about())
+    assert ids(read, PLACE, finding) == ["t1"]
+    assert len(ids(read, {**PLACE, "extension": [RELATED]}, r.recurrence())) == 1
+    other = r.observation(r.concept(r.LOINC, "8302-2"), valueQuantity=r.quantity(170, "cm"), focus=r.about())
+    assert ids(read, PLACE, other) == []
+
+
+def test_a_place_that_is_not_known_beside_a_code_of_the_site_is_said_aloud(read: Reader) -> None:
+    case = read(r.recurrence(bodySite=[r.concept("urn:example:own", "x")]))
+    assert r.said(case.lesions[0].facts["site"]) == "oropharynx"
+    assert [issue.expression for issue in case.issues if issue.code == "code-not-mapped"] == [
+        "Bundle.entry[1].resource.bodySite"
+    ]
+    malignant = r.recurrence(code=r.concept(r.SCT, "363346000"), bodySite=[r.concept("urn:example:own", "x")])
+    assert not read(malignant).lesions
+    assert "code-not-mapped" not in r.codes(read(r.recurrence(bodySite=[r.concept(r.SCT, "47975008")])))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +137,7 @@ def test_the_same_identifier_is_the_same_lesion(read: Reader) -> None:
 
 
 def test_a_place_that_is_not_known_leaves_the_site_unknown(read: Reader) -> None:
-    body = r.tumour(location=r.concept(r.SCT, "80248007"), morphology=r.concept(r.SCT, "1240414004"))
+    body = r.tumour(location=r.concept("urn:example:own", "x"), morphology=r.concept(r.SCT, "1240414004"))
     assert facts(read, body)["site"] == "absent: unreadable-code"
     assert (
         facts(read, r.tumour(location=r.concept(r.SCT, "21974007")))["site"] == "absent: never-recorded"
@@ -116,6 +154,8 @@ def test_a_place_that_is_not_known_leaves_the_site_unknown(read: Reader) -> None
         (r.concept("http://hl7.org/fhir/sid/icd-10-cm", "C320"), "larynx", "absent: never-recorded"),
         (r.concept("http://fhir.de/CodeSystem/bfarm/icd-10-gm", "C10.2"), "oropharynx", "absent: never-recorded"),
         (r.concept("urn:oid:2.16.840.1.113883.6.90", "C07"), "salivary", "absent: never-recorded"),
+        (r.concept("http://hl7.org/fhir/sid/icd-10", "C10.2+"), "oropharynx", "absent: never-recorded"),
+        (r.concept("http://hl7.org/fhir/sid/icd-10", "C32.-"), "larynx", "absent: never-recorded"),
         (r.concept(r.SCT, "423464009"), "oropharynx", "scc"),
         (
             r.concept("http://snomed.info/sct/900000000000207008/version/20240101", "422886007"),

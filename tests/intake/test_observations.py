@@ -621,3 +621,48 @@ def test_a_finding_whose_focus_is_somebody_else_says_nothing_of_the_patient(
         r.observation("inr", valueQuantity=r.quantity(1.2), focus=[focus], contained=contained),
     )
     assert r.said(result.patient["inr"]) == inr
+
+
+ABSENT_VALUE = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+def test_a_time_without_seconds_is_no_time_of_fhir_and_its_result_is_named_as_unread(read: Reader) -> None:
+    said = r.observation(r.concept(r.LOINC, "6301-6"), valueQuantity=r.quantity(1.1, "{INR}"))
+    case = read({**said, "effectiveDateTime": "2026-10-30T10:15"})
+    assert r.said(case.patient["inr"]) == "absent: quarantined"
+    assert ("invalid-resource", "Bundle.entry[1].resource.effectiveDateTime") in {
+        (issue.code, issue.expression) for issue in case.issues
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"), [({}, "23"), ({"specimen": {"display": "excised"}}, "absent: never-recorded")]
+)
+def test_the_longest_dimension_may_be_a_finding_of_its_own(more: Json, expected: str, read: Reader) -> None:
+    longest = r.observation(r.concept(r.LOINC, "33728-7"), valueQuantity=r.quantity(23, "mm"), focus=r.about(), **more)
+    assert r.said(read(r.tumour(), longest).lesions[0].facts["maxDiameter"]) == expected
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [
+        {**r.quantity(12), "unit": "s"},
+        {**r.quantity(1.1), "_value": {"extension": [{"url": ABSENT_VALUE, "valueCode": "unknown"}]}},
+    ],
+    ids=["seconds beside a pure number", "a value that is said to be absent"],
+)
+def test_a_quantity_that_contradicts_itself_is_not_read(quantity: Json, read: Reader) -> None:
+    case = read(r.observation(r.concept(r.LOINC, "6301-6"), valueQuantity=quantity))
+    assert not case.patient["inr"].is_known
+    assert r.codes(case) & {"unreadable-unit", "unreadable-value"}
+
+
+def test_what_has_codes_of_unknown_systems_only_is_shown_to_a_person(read: Reader) -> None:
+    own = r.concept("https://fhir.example.org/codeSet/72", "4169713")
+    drug = {"resourceType": "MedicationStatement", "id": "m", "status": "active", "medicationCodeableConcept": own}
+    for said in (
+        r.observation(own),
+        r.problem("x", system="https://fhir.example.org/codeSet/72"),
+        {**drug, "subject": {"reference": "Patient/p1"}},
+    ):
+        assert "code-not-mapped" in r.codes(read(said))

@@ -124,6 +124,18 @@ def test_a_proposal_is_not_a_treatment(more: Json, read: Reader) -> None:
     assert taken(read, drug("MedicationRequest", **more))[0] == "absent: never-recorded"
 
 
+GIVEN = {"effectiveDateTime": "2026-11-01"}
+
+
+@pytest.mark.parametrize(("type_", "when"), [("MedicationAdministration", GIVEN), ("MedicationDispense", {})])
+def test_a_drug_that_was_given_or_handed_out_may_be_taken(type_: str, when: Json, read: Reader) -> None:
+    once = {k: v for k, v in drug(type_, status="completed").items() if k not in ("effectivePeriod", "intent")}
+    once = {k: v for k, v in once.items() if k not in ("dateAsserted", "authoredOn", "effectiveDateTime")} | when
+    assert taken(read, once) == ("absent: indeterminate", "absent: indeterminate")
+    assert taken(read, once, drug()) == ("true", "true")
+    assert taken(read, {**once, "status": "entered-in-error"}) == ("absent: never-recorded",) * 2
+
+
 def test_a_drug_may_stand_in_a_resource_of_its_own_or_inside(read: Reader) -> None:
     medication = {"resourceType": "Medication", "id": "w", "code": r.concept("http://www.whocc.no/atc", "B01AA03")}
     apart = {
@@ -489,3 +501,11 @@ def test_a_yes_or_no_may_be_coded(code: str, expected: str, read: Reader) -> Non
 
 def test_a_death_is_noted(read: Reader) -> None:
     assert "deceased" in r.codes(read.read(r.bundle(r.patient(deceasedBoolean=True), patient_first=False)))
+
+
+def test_a_treatment_that_ended_before_it_started_has_no_date(read: Reader) -> None:
+    turned = {"start": "2022-02-22", "end": "2022-01-10"}
+    given = r.procedure(r.concept(r.SCT, "1217123003"), performedPeriod=turned, reasonReference=r.about())
+    case = read(r.tumour(), given)
+    assert r.said(case.lesions[0].facts["timeSinceRadiotherapy"]) == "absent: undated"
+    assert "unreadable-date" in r.codes(case)

@@ -82,6 +82,19 @@ def test_a10_positive_the_newest_word_holds(read: Reader) -> None:
     assert lesion(read, "declinesSurgery", LARYNX, consent(), later) == "false"
 
 
+@pytest.mark.parametrize(("day", "expected"), [("2026-11-10", "absent: indeterminate"), ("2026-10-10", "true")])
+def test_a10_positive_a_newer_order_or_operation_leaves_an_older_refusal_open(
+    day: str, expected: str, read: Reader
+) -> None:
+    order = {k: v for k, v in revoked(id="new", status="active", authoredOn=day).items() if k != "extension"}
+    operation = r.procedure(LARYNGECTOMY, performedPeriod={"end": day})
+    for newer in (order, operation):
+        assert lesion(read, "declinesSurgery", LARYNX, revoked(), newer) == expected
+        assert lesion(read, "declinesSurgery", LARYNX, newer) == "absent: never-recorded"
+    for idle in ({**order, "intent": "proposal"}, {**order, "doNotPerform": True}, {**operation, "status": "not-done"}):
+        assert lesion(read, "declinesSurgery", LARYNX, revoked(), idle) == "true"
+
+
 @pytest.mark.parametrize(
     "said",
     [

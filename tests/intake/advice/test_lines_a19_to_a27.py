@@ -146,6 +146,24 @@ def test_a21_negative_two_values_of_one_time_are_a_conflict_and_an_issue(read: R
     assert "conflicting-sources" in r.codes(case)
 
 
+@pytest.mark.parametrize(
+    ("newer", "expected"),
+    [({}, "absent: entered-in-error"), ({"meta": {"lastUpdated": "2026-11-21T10:00:00Z"}}, "1.2")],
+    ids=["nothing tells which is newer", "the correction is newer"],
+)
+def test_a21_negative_a_copy_of_what_was_entered_in_error_is_not_undisputed(
+    newer: Json, expected: str, read: Reader
+) -> None:
+    same = {"identifier": [{"system": "urn:lab", "value": "77"}]}
+    wrong = inr(1.2, "wrong", status="entered-in-error", meta={"lastUpdated": "2026-11-20T10:00:00Z"}, **same)
+    case = read(inr(1.2, "copy", **same, **newer), wrong)
+    assert r.said(case.patient["inr"]) == expected
+    assert ("same-resource-twice" in r.codes(case)) is (not newer)
+    of_a_panel = r.observation(r.concept(r.LOINC, "777-3"), "wrong", status="entered-in-error", **same)
+    assert patient(read, "inr", inr(1.2, "copy", **same), of_a_panel) == "1.2"
+    assert patient(read, "inr", inr(1.2, "copy", identifier=[{"system": "urn:x", "value": "77"}]), wrong) == "1.2"
+
+
 # ----------------------------------------------------------------------------------------------------- A 22: references
 
 
