@@ -60,7 +60,12 @@ def run_file(file: Path, rules: RuleSet, *, evaluate: Evaluate = recommend) -> O
             "file-shape", Position(name, 1, 1), "a worked case is one mapping; write `name: …` and its facts"
         )
         return Outcome(file.stem, name, document.findings or (shape,))
-    return _Run(document, rules, evaluate).outcome(str(document.data.get("name", file.stem)), name)
+    return run_document(document, rules, name, evaluate=evaluate)
+
+
+def run_document(document: Document, rules: RuleSet, file: str, *, evaluate: Evaluate = recommend) -> Outcome:
+    """Run the case of a document that has been read, is one mapping, and is called `file` in what is told."""
+    return _Run(document, rules, evaluate).outcome(str(document.data.get("name", Path(file).stem)), file)
 
 
 class _Run:

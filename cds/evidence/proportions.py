@@ -50,4 +50,5 @@ def proportion_text(k: int, n: int) -> str:
     ('5 of 11: 45 % (95 % CI 17–77 %)', '0 of 9: 0 % (95 % CI 0–34 %)')
     """
     low, high = clopper_pearson(k, n)
-    return f"{k} of {n}: {100 * k / n:.0f} % (95 % CI {100 * low:.0f}–{100 * high:.0f} %)"
+    point = (200 * k + n) // (2 * n)  # half a percent goes up: 2 of 16 is 12.5 %
+    return f"{k} of {n}: {point} % (95 % CI {100 * low:.0f}–{100 * high:.0f} %)"

@@ -50,7 +50,7 @@ MOST_ISSUES: Final = 3
 MOST_SETS: Final = 2
 MOST_LIKEWISE: Final = 2
 MOST_CITES: Final = 2
-SHOWN_TOPICS: Final = ("caution", "contradiction", "evidence")
+SHOWN_TOPICS: Final = ("caution", "contradiction", "evidence", "prognosis")
 """Informing criteria of these topics are written out beside the verdicts; in phases that decide nothing, all are."""
 DUE_NOW: Final = {"decision": ("decision",), "planning": ("decision", "procedure"), "follow-up": ("discharge",)}
 NO_DIRECTIVE: Final = "options with their reasons, and no directive: the board decides"
@@ -498,17 +498,27 @@ class _Answer:
             sets = [" + ".join(labels.get(each, each) for each in chosen.measures) + self._with(chosen.with_, labels)
                     for chosen in plan.sufficient_sets]  # fmt: skip
             of = "them" if not plan.without_measure else f"{len(plan.protectable)} of them"
-            yield Entry(f"fewest measures for {of}: {words.some(sets, self._most(MOST_SETS), '; or ')}")
+            either = words.some(sets, self._most(MOST_SETS), "; or ")
+            yield Entry(f"fewest measures, beside monitoring, for {of}: {either}")
         elif plan.protectable:
             yield Entry("the measures that are open for these structures exclude each other: no set covers all of them")
         if plan.without_measure and self.unfold:
             yield Entry(f"no measure is open for {listed(plan.without_measure)}")
         if plan.uncovered and set(plan.uncovered) != set(plan.required):
             yield Entry(f"the plan does not cover {listed(plan.uncovered)}")
+        planned = {measure.measure for part in parts for measure in part.measures if measure.planned == "true"}
+        for each in plan.combinations:
+            if each.kind == "excludes" and len(planned.intersection(each.members)) > 1:
+                self._cite(each.evidence)
+                yield Entry(f"the plan names measures that exclude each other: {each.says}",
+                            f"{each.rule}; {each.strength}; {', '.join(words.grounds(each))}")  # fmt: skip
         for each in plan.combinations if self.unfold else ():
             self._cite(each.evidence)
             yield Entry(each.says, f"{each.rule}; {each.strength}; {', '.join(words.grounds(each))}")
         yield Entry(plan.says)
+        for distance in plan.distances if self.unfold else ():
+            what = f"{words.spoken(distance.name)} {distance.value} ({distance.status.replace('-', ' ')})"
+            yield Entry(f"{what}: {distance.note}" if distance.note else what, depth=1)
 
     def _protection_reasons(self, part: ThermoprotectionPart) -> Iterator[Entry]:
         planned = [each.label for each in part.measures if each.planned == "true"]

@@ -372,7 +372,9 @@ class _Book:
         effects = {rule.id: rule.effect for rule in self.rules.rules}
         for program in self.rules.programs.values():
             for criterion in program.criteria:
-                name = criterion.id.removesuffix(".done")
+                name = criterion.id
+                if name.endswith(".done"):  # what fulfils a rule says nothing about where it asks
+                    continue
                 for context in contexts.at(Level.STRUCTURE) if criterion.level is Level.STRUCTURE else ():
                     idle = Truth.TRUE if effects.get(name) == "requires" else Truth.FALSE
                     if derive(criterion.condition, blank(context), program.derived).truth is not idle:

@@ -493,13 +493,16 @@ class _Builder:
         )
 
     def _distance(self, facts: Facts) -> str:
-        """The distance of the phase: to the planned ice where that is known in planning, else to the tumour."""
-        for definition in self.rules.vocabulary.of(Level.STRUCTURE):
-            wanted = "ice" if self.decision.phase == "planning" else "tumour"
-            if definition.starts_at == wanted:
-                fact = facts[definition.name]
-                return fact_text(fact, definition) if fact.is_known else NOT_KNOWN
-        return NOT_KNOWN
+        """The distance from the tumour; in planning with where it starts, beside that from the planned ice."""
+        known = {
+            definition.starts_at: fact_text(facts[definition.name], definition)
+            for definition in self.rules.vocabulary.of(Level.STRUCTURE)
+            if definition.starts_at is not None and facts[definition.name].is_known
+        }
+        if self.decision.phase != "planning":
+            return known.get("tumour", NOT_KNOWN)
+        told = [f"{known[start]} from the {start}" for start in ("ice", "tumour") if start in known]
+        return ", ".join(told) or NOT_KNOWN
 
     @staticmethod
     def _planned(facts: Facts, name: str) -> TruthWord:

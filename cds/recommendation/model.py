@@ -317,6 +317,7 @@ class ThermoprotectionPart(Part):
     side: str | None
     label: str
     distance: str
+    """From the tumour; in planning `6 mm from the ice, 4 mm from the tumour`, as far as known; else `not known`."""
     verdict: Literal["required", "not-required", "undetermined"]
     measures: tuple[MeasurePart, ...] = ()
     monitoring: tuple[MonitoringPart, ...] = ()

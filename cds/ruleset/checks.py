@@ -28,6 +28,7 @@ def check(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
     yield from _options(parts, vocabulary)
     yield from _attributes(parts, vocabulary)
     yield from _freshness(parts)
+    yield from _ordered(parts)
     yield from _planner(parts, vocabulary)
     yield from _sentences(parts, vocabulary)
 
@@ -227,6 +228,30 @@ def _freshness(parts: Parts) -> Iterator[Finding]:
             if within is not None and within not in parts.parameters.values:
                 message = f"no parameter `{within}`{hint(within, parts.parameters.values)}; name one that is there"
                 yield Finding("unknown-parameter", parts.facts_document.position((level, name, "fresh")), message)
+
+
+def _ordered(parts: Parts) -> Iterator[Finding]:
+    """Parameters that go by pairs stay in their order, on every day and under every overlay."""
+    values = parts.parameters.values
+    for name, upper in values.items():
+        if upper.at_least is None:
+            continue
+        lower = values.get(upper.at_least)
+        if lower is None:
+            message = f"no parameter `{upper.at_least}`{hint(upper.at_least, values)}; name one that is there"
+            yield Finding("unknown-parameter", parts.parameters.position(name, "at_least"), message)
+            continue
+        # The institution's own value is the one to change.
+        blamed = upper.at_least if lower.overridden and not upper.overridden else name
+        for day in sorted({*upper.days, *lower.days}):
+            high, low = upper.on(day).value, lower.on(day).value
+            if high is not None and low is not None and high < low:
+                message = (
+                    f"`{name}` is {high} from {day} on and `{upper.at_least}` {low}; `{name}` is at least "
+                    f"`{upper.at_least}`: change one of them"
+                )
+                yield Finding("parameter-order", parts.parameters.position(blamed), message)
+                break
 
 
 def _planner(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:

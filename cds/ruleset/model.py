@@ -44,7 +44,7 @@ Day = Annotated[dt.date, BeforeValidator(_date)]
 YesNo = Annotated[bool, Strict()]
 """`true` or `false`; `no`, `off` and `0` are words and numbers, and no answers."""
 Count = Annotated[int, Strict()]
-Number = Annotated[Decimal | int, BeforeValidator(_number)]
+Number = Annotated[Decimal | int, BeforeValidator(_number, json_schema_input_type=int | float)]
 """A number as a number: text that looks like one is text."""
 
 
@@ -57,12 +57,13 @@ class Model(BaseModel):
 class Evidence(Model):
     """One citation of a rule: which reference, where in the dossier of what was read, and what it supports.
 
-    `claim` names the statement of `claims.yaml` that it rests on, where there is one.
+    `grading` is how evidence is graded: it says nothing of patients and is no source of what is graded. `claim` names
+    the statement of `claims.yaml` that it rests on, where there is one.
     """
 
     cite: str
     locator: str = ""
-    supports: Literal["condition", "effect", "threshold"] = "effect"
+    supports: Literal["condition", "effect", "threshold", "grading"] = "effect"
     claim: str | None = None
 
 
@@ -258,10 +259,14 @@ class DatedValue(Model):
 
 
 class Parameter(DatedValue):
-    """A threshold: named, dated, with unit, status and reference; `history` holds the values that it had before."""
+    """A threshold: named, dated, with unit, status and reference; `history` holds the values that it had before.
+
+    `at_least` names a parameter that it is never below, on any day and under any overlay.
+    """
 
     type: Literal["Quantity", "Integer", "Decimal"]
     unit: str | None = None
+    at_least: str | None = None
     measured_from: Literal["tumour", "ice", "electrode"] | None = None
     label: str = ""
     history: tuple[DatedValue, ...] = ()
@@ -390,7 +395,7 @@ def _several(value: object) -> object:
 class FreshEntry(Model):
     """When a fact is stale."""
 
-    since: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    since: Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=str | tuple[str, ...])] = ()
     within: str | None = None
     unknown_event: Literal["undecided", "usable"] = "undecided"
 
@@ -407,7 +412,9 @@ class FactEntry(Model):
     type: Literal["Boolean", "Integer", "Decimal", "Quantity", "Code", "Date"]
     unit: str | None = None
     decimals: Count = Field(default=0, ge=0, le=4)
-    values: Annotated[dict[str, str], BeforeValidator(_labelled)] = Field(default_factory=dict)
+    values: Annotated[
+        dict[str, str], BeforeValidator(_labelled, json_schema_input_type=dict[str, str] | tuple[str, ...])
+    ] = Field(default_factory=dict)
     label: str
     agreement: Literal["latest", "conflict"] = "latest"
     agreement_why: str = ""
@@ -554,7 +561,12 @@ def _long_form(value: object) -> object:
 class DefinitionFile(Model):
     """`definitions.yaml`."""
 
-    definitions: dict[str, Annotated[Definition, BeforeValidator(_long_form)]]
+    definitions: dict[
+        str,
+        Annotated[
+            Definition, BeforeValidator(_long_form, json_schema_input_type=str | Definition | dict[Phase, str])
+        ],
+    ]
 
 
 class Reference(BaseModel):

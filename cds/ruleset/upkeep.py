@@ -54,48 +54,67 @@ def statements(rules: RuleSet) -> Iterator[tuple[str, Grounded]]:
 
 @dataclass(frozen=True, slots=True)
 class Supported:
-    """Something that cites a source. `alone`: it cites no other, and would be left without any."""
+    """Something that cites a source, and what of it nothing else holds up.
+
+    `lost`: the roles (condition, effect, threshold, grading) that this source alone fills. `whole`: nothing is left
+    that holds it up; how evidence is graded holds nothing up by itself.
+    """
 
     kind: str
     name: str
-    alone: bool
+    lost: tuple[str, ...]
+    whole: bool
     position: Position
+
+    @property
+    def alone(self) -> bool:
+        """Whether something of it would be left without a source."""
+        return bool(self.lost)
 
 
 def supported_by(rules: RuleSet, cite: str) -> tuple[Supported, ...]:
-    """Everything that cites a source, in the order of the rule set.
+    """Everything that cites a source, in the order of the rule set, judged by what each citation supports.
 
     >>> from cds.ruleset import load_rules
     >>> [each.name for each in supported_by(load_rules(), "yousem1995") if each.kind == "parameter"]
     ['carotidEncasementLimit']
     """
-    return tuple(
-        Supported(kind, name, set(cites) == {cite}, rules.places.get(place, _NOWHERE))
-        for kind, name, place, cites in _citing(rules)
-        if cite in cites
-    )
+    found = []
+    for kind, name, place, roles in _citing(rules):
+        if any(each == cite for each, _ in roles):
+            left = {role for each, role in roles if each != cite}
+            lost = dict.fromkeys(role for each, role in roles if each == cite and role not in left)
+            found.append(Supported(kind, name, tuple(lost), left <= {"grading"}, rules.places.get(place, _NOWHERE)))
+    return tuple(found)
 
 
-def _citing(rules: RuleSet) -> Iterator[tuple[str, str, str, list[str]]]:
+Roles = list[tuple[str, str]]
+"""Citations, each with what it supports."""
+
+
+def _citing(rules: RuleSet) -> Iterator[tuple[str, str, str, Roles]]:
     """Kind, name, key of its place, and citations of everything that cites."""
 
-    def cites(evidence: tuple[Evidence, ...]) -> list[str]:
-        return [each.cite for each in evidence]
+    def roles(evidence: tuple[Evidence, ...]) -> Roles:
+        return [(each.cite, each.supports) for each in evidence]
+
+    def threshold(cite: str | None) -> Roles:
+        return [(cite, "threshold")] if cite else []
 
     for name, statement in statements(rules):
-        yield "rule", name, name, cites(statement.evidence)
+        yield "rule", name, name, roles(statement.evidence)
     for name, parameter in rules.parameters.items():
-        yield "parameter", name, f"parameters.{name}", [parameter.cite] if parameter.cite else []
+        yield "parameter", name, f"parameters.{name}", threshold(parameter.cite)
         for earlier in parameter.history:
-            named = f"{name} from {earlier.since}"
-            yield "parameter", named, f"parameters.{name}", [earlier.cite] if earlier.cite else []
-    yield from (("claim", claim.id, claim.id, [claim.cite]) for claim in rules.claims.values())
+            yield "parameter", f"{name} from {earlier.since}", f"parameters.{name}", threshold(earlier.cite)
+    yield from (("claim", claim.id, claim.id, [(claim.cite, "effect")]) for claim in rules.claims.values())
     for name, option in rules.options.items():
         place = f"options.{name}"
         if option.banner is not None:
-            yield "banner", option.label, place, cites(option.banner.evidence)
-        yield from (("outcome", outcome.says, place, [outcome.cite]) for outcome in option.outcomes)
+            yield "banner", option.label, place, roles(option.banner.evidence)
+        yield from (("outcome", outcome.says, place, [(outcome.cite, "effect")]) for outcome in option.outcomes)
     for each in rules.alternatives:
-        yield "alternative", each.id, f"alternatives.{each.id}", cites(each.evidence)
+        yield "alternative", each.id, f"alternatives.{each.id}", roles(each.evidence)
     for structure in rules.vocabulary.structures.values():
-        yield "structure", structure.label, f"structures.{structure.name}", list(structure.evidence)
+        place = f"structures.{structure.name}"
+        yield "structure", structure.label, place, [(cite, "effect") for cite in structure.evidence]

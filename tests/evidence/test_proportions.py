@@ -69,3 +69,8 @@ def test_what_is_no_proportion_has_no_interval(k: int, n: int, confidence: float
 
 def test_nothing_seen_is_not_no_risk() -> None:
     assert proportion_text(0, 9) == "0 of 9: 0 % (95 % CI 0–34 %)"
+
+
+def test_half_a_percent_is_rounded_up_and_never_to_the_even_number() -> None:
+    assert proportion_text(2, 16).startswith("2 of 16: 13 % ")
+    assert proportion_text(10, 16).startswith("10 of 16: 63 % ")

@@ -6,13 +6,15 @@ import datetime as dt
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import cds
 from cds.explanation.text import render
-from cds.recommendation import Recommendation
-from tests.ruleset.shipped import shipped_rules
+from cds.recommendation import Recommendation, recommend
+from cds.worked_cases import run_file
+from tests.ruleset.shipped import shipped_folder, shipped_rules
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "fhir_examples"
 TYPICAL = "02-unresectable-carotid-encased-freeze-near-it"
@@ -107,6 +109,18 @@ def test_a_caution_that_moves_no_verdict_is_written_out_and_not_only_counted(nam
     assert rule not in text.partition("FOLDED: ")[2].partition("REFERENCES")[0]
 
 
+def test_the_factors_of_prognosis_that_hold_stand_in_words_and_not_only_counted() -> None:
+    caught: list[Recommendation] = []
+
+    def kept(*arguments: Any, **options: Any) -> Recommendation:
+        caught.append(recommend(*arguments, **options))
+        return caught[-1]
+
+    run_file(shipped_folder() / "cases" / "every-adverse-factor.yaml", shipped_rules(), evaluate=kept)
+    reasons = " ".join(" ".join(under(render(caught[0], width=COLUMNS), ("WHY: ",))).split())
+    assert all(f"[{rule};" in reasons for rule in ("SS-8", "SS-9", "SS-9b", "SS-10a", "SS-10b", "SS-10c"))
+
+
 def test_in_planning_what_a_plan_is_told_is_written_out() -> None:
     bundle = (EXAMPLES / "12-questionnaire-route" / "bundle.json").read_bytes()
     answer = cds.evaluate(bundle, as_of=dt.date(2026, 11, 22), phase="planning", rules=shipped_rules())
@@ -114,9 +128,23 @@ def test_in_planning_what_a_plan_is_told_is_written_out() -> None:
         reason.rule for lesion in answer.lesions for option in lesion.options for reason in option.reasons
         if reason.effect == "informs" and reason.truth == "true"
     }  # fmt: skip
-    assert {"TP-5", "TP-6p", "TP-9"} <= told
+    assert {"TP-5", "TP-6p"} <= told
     reasons = " ".join(" ".join(under(render(answer, width=COLUMNS), ("WHY: ",))).split())
     assert all(f"[{rule};" in reasons for rule in told)
+
+
+def test_in_planning_a_distance_says_where_it_starts_and_the_tumours_is_not_forgotten() -> None:
+    bundle = (EXAMPLES / "12-questionnaire-route" / "bundle.json").read_bytes()
+    answer = cds.evaluate(bundle, as_of=dt.date(2026, 11, 22), phase="planning", rules=shipped_rules())
+    carotid = next(part for part in answer.lesions[0].thermoprotection if part.structure == "carotid-artery")
+    assert carotid.distance == "0 mm from the tumour"
+
+
+def test_unfolded_the_distances_say_what_they_are_and_how_many_of_the_examples_they_flag() -> None:
+    text = " ".join(render(answers()[TYPICAL], width=COLUMNS, unfold=True).split())
+    assert "not a proven safe distance; the institution must confirm or replace it" in text
+    assert "It flags a structure in 10 of the 13 example patients" in text
+    assert "Margins in the head and neck are not established by any source seen" in text
 
 
 def test_the_inconsistencies_of_the_evidence_are_counted() -> None:

@@ -143,3 +143,16 @@ def test_a_worked_case_stands_under_the_truth_that_came_out(tmp_path: Path) -> N
     case = {"as_of": "2026-11-22", "patient": {"flagB": True}, "lesions": [{"id": "T1"}]}
     page = rulebook(rules, [WorkedCase("A case", case, "decision")])["rules/R-1.md"]
     assert "- **true**: A case (T1)\n- **false**: in none\n- **unknown**: in none\n" in page
+
+
+def test_the_index_by_structure_lists_a_rule_only_where_its_own_question_can_hold() -> None:
+    """What fulfils or answers a rule (a plan, an examination) is no reason to look for it under every structure."""
+    listed = book()["index.md"].partition("## By structure")[2].partition("\n## ")[0]
+    lines = re.findall(r"^- ([^:\n]+): (\[[A-Z].*)$", listed, re.MULTILINE)
+    under = {label: set(re.findall(r"\[([A-Za-z]+-\w+)\]", links)) for label, links in lines}
+    places = {rule: {label for label, rules in under.items() if rule in rules} for rule in ("CR-11", "TP-7", "TP-8")}
+    assert places == {
+        "CR-11": {"carotid artery"},
+        "TP-7": {"vagus or recurrent laryngeal nerve"},
+        "TP-8": {"vagus or recurrent laryngeal nerve"},
+    }

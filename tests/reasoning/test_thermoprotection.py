@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cds.case import Case
 from cds.case.reading import case_from_mapping
+from cds.explanation.text import render
 from cds.reasoning.conditions import ReferenceEngine
 from cds.reasoning.decision import reason
 from cds.reasoning.thermoprotection import MeasureStanding, Need, measure_standing, need_of, smallest_sets
@@ -256,6 +257,18 @@ def test_a_structure_without_an_open_measure_is_named_and_not_planned_for(rules:
     assert found.without_measure == ("T1/skin/none",)
     assert found.protectable == ("T1/nerve/left",)
     assert found.covered_by_plan == "false"
+
+
+def test_a_plan_that_names_what_excludes_each_other_is_told_so(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, thermoprotection=COMBINED)
+
+    def told(**planned: bool) -> str:
+        made = case(rules, {"nerve/left": {**NEAR, **planned}}, flag=False)
+        return " ".join(render(recommend(made, rules, engine=REFERENCE)).split())
+
+    clash = "the plan names measures that exclude each other: not both [X-1;"
+    assert clash in told(waterPlanned=True, glovesPlanned=True)
+    assert clash not in told(waterPlanned=True, glovesPlanned=False)
 
 
 def test_measures_that_exclude_each_other_are_never_one_plan(tmp_path: Path) -> None:
