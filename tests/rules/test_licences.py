@@ -33,7 +33,9 @@ def described(group: Mapping[str, Any]) -> set[str]:
 
 
 def test_no_code_of_a_licensed_terminology_carries_its_description() -> None:
-    found = {(name, group["system"]) for name, group in groups() if group["system"] in LICENSED and described(group)}
+    # A concept of OMOP is named by the description of the code that it stands for.
+    silent = LICENSED | {"omop"}
+    found = {(name, group["system"]) for name, group in groups() if group["system"] in silent and described(group)}
     assert found == set()
 
 
@@ -77,7 +79,7 @@ def displays(node: object) -> Iterator[tuple[str, str]]:
             yield from displays(value)
 
 
-def test_no_example_patient_displays_the_full_name_of_a_snomed_code(repository: Path) -> None:
+def test_no_example_patient_displays_the_words_of_a_snomed_code(repository: Path) -> None:
     for file in sorted((repository / "fhir_examples").rglob("*.json")):
         shown = displays(json.loads(file.read_text(encoding="utf-8")))
-        assert not [text for system, text in shown if system == "http://snomed.info/sct" and text.endswith(")")], file
+        assert not [text for system, text in shown if system == "http://snomed.info/sct"], file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
@@ -237,6 +238,13 @@ def test_what_argues_against_surgery_and_about_freezing_is_shown_for_both_and_ne
     assert "SS-2" in about["salvage-surgery"]
     assert {"CR-12", "TP-1", "TP-U"} <= about["cryoablation"]
     assert options["cryoablation"].verdict == "conditional", "that surgery is impossible makes freezing no safer"
+
+
+def test_a_plan_shows_the_distance_from_its_ice_beside_that_from_the_tumour() -> None:
+    parts = answer("a-plan-that-brings-the-ice-nearer").lesions[0].thermoprotection
+    both = [part.distance for part in parts if "from the ice" in part.distance]
+    assert both
+    assert all(re.fullmatch(r".+ from the ice, .+ from the tumour", distance) for distance in both)
 
 
 LONGEST = 160

@@ -58,5 +58,24 @@ def test_what_cites_nothing_else_would_be_left_without_a_source(tmp_path: Path) 
 
 
 def test_the_seed_study_holds_up_outcomes_that_nothing_else_does() -> None:
-    kinds = {each.kind for each in supported_by(shipped_rules(), "schwartz2022") if each.alone}
-    assert {"outcome", "claim"} <= kinds
+    kinds = {each.kind for each in supported_by(shipped_rules(), "schwartz2022") if each.whole}
+    assert {"outcome", "claim", "banner"} <= kinds
+
+
+def test_support_is_judged_by_what_a_citation_supports(tmp_path: Path) -> None:
+    evidence = "[{cite: book, supports: condition}, {cite: book}, {cite: other}]"
+    text = rules_of(a_rule("R-1", "against", "patient.flagB", basis="cited", evidence=evidence))
+    found = supported_by(small_rules(tmp_path, text, references=BOTH), "book")
+    (rule,) = (each for each in found if each.kind == "rule")
+    assert (rule.lost, rule.whole, rule.alone) == (("condition",), False, True)
+
+
+def test_how_evidence_is_graded_is_no_source_of_what_is_graded(tmp_path: Path) -> None:
+    evidence = "[{cite: book}, {cite: other, supports: grading}]"
+    text = rules_of(a_rule("R-1", "against", "patient.flagB", basis="cited", evidence=evidence))
+    rules = small_rules(tmp_path, text, references=BOTH)
+    found = {
+        cite: [(each.lost, each.whole) for each in supported_by(rules, cite) if each.kind == "rule"]
+        for cite in ("book", "other")
+    }
+    assert found == {"book": [(("effect",), True)], "other": [(("grading",), False)]}
