@@ -213,6 +213,7 @@ def recomputed() -> Mapping[str, Mapping[str, object]]:
         "seed-local-control": {"values": (truncated, mean, min(months), max(months))},
         "seed-local-control-count": local,
         "seed-truncated": {"values": (truncated, local["value"], rounded), "k": controlled, "n": patients},
+        "seed-intervals": {"values": (len(done), patients, min(months), max(months)), "k": controlled, "n": patients},
         "seed-complications": proportion(len(done) - complications["none"], len(done)),
         "seed-major": proportion(complications["major"], len(done)),
         "seed-each-major": proportion(max(happened.values()), len(done)),
