@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import ClassVar, Final, TypeVar
 
-from cds.case import NEVER_RECORDED, AbsenceReason, Absent, Case, Fact, Known, ReportedStructure
+from cds.case import NEVER_RECORDED, AbsenceReason, Absent, Case, Fact, Known, ReportedLesion, ReportedStructure
 from cds.case.case import silent
 from cds.errors import CdsError
 from cds.language import walk
@@ -42,9 +42,9 @@ from cds.reasoning.contexts import Context, contexts_of
 from cds.ruleset import RuleSet
 from cds.ruleset.model import PHASES, Phase
 from cds.ruleset.program import Criterion, Program
-from cds.testing.generation import AS_OF, Choices, Report, any_report, grid_of, pick
+from cds.testing.constants import thresholds
+from cds.testing.generation import AS_OF, Choices, Report, any_fact, any_value, definitions_of, grid_of, pick
 from cds.testing.sampling import SeededChoices
-from cds.testing.thresholds import thresholds
 from cds.truth import Truth
 from cds.vocabulary import FactDefinition, FactKind, Level
 
@@ -59,7 +59,7 @@ _ANY: Final[Truths] = frozenset(Truth)
 _NOT_TOLD: Final = Fact(Absent(AbsenceReason.ASKED_UNKNOWN))
 _STEPS: Final = 20_000  # comparisons tried for one case, before it is given up
 _ROUNDS: Final = 4  # what is told of a site changes which structures there are, so that a second look may be needed
-_WAYS: Final = 30  # ways to a truth that are looked at for one that a number decides
+_WAYS: Final = 10  # ways to a truth that are looked at for one that a number decides
 
 
 class UnknownCriterion(CdsError):
@@ -112,58 +112,73 @@ class Target:
         """The contexts in which the criterion has this truth, each with how it was decided."""
         return {at: each for at, each in self.derivations(case).items() if each.truth is truth}
 
+    def derivation(self, case: Case, place: str) -> Derivation | None:
+        """How the criterion is decided in one context, or `None` where the case has no such context."""
+        for each in contexts_of(case).at(self.criterion.level):
+            if each.id == place:
+                return derive(self.criterion.condition, each, self.program.derived)
+        return None
+
     def derivations(self, case: Case) -> dict[str, Derivation]:
         """How the criterion is decided in each context of its level, by the id of the context."""
         contexts = contexts_of(case).at(self.criterion.level)
         return {each.id: derive(self.criterion.condition, each, self.program.derived) for each in contexts}
 
-    def report(self, choices: Choices, *, as_of: dt.date, known: float) -> Report:
-        """What a record could say of somebody, with a lesion or two, as its level needs."""
-        lesions = (2, 2) if self.criterion.level is Level.OTHER_LESION else (1, 2)
+    def report(self, choices: Choices, *, as_of: dt.date, others: int) -> Report:
+        """A record of somebody with a lesion or two, as its level needs, that says up to `others` things at random.
+
+        So few that a failing patient shrinks in seconds.
+        """
         vocabulary = self.program.vocabulary
-        return any_report(
-            choices, vocabulary, as_of=as_of, lesions=lesions, structures=2, known=known, constants=self.constants
-        )
+        lesions = 2 if self.criterion.level is Level.OTHER_LESION else 1 + choices.below(2)
+        report = self.blank(as_of, lesions)
+        said: dict[Key, Fact] = {}
+        for _ in range(choices.below(others + 1)):
+            level = pick(choices, (Level.PATIENT, Level.LESION, Level.STRUCTURE))
+            subject = "patient" if level is Level.PATIENT else f"T{1 + choices.below(lesions)}"
+            definitions = [each for each in vocabulary.of(level) if each.kind is not FactKind.GIVEN]
+            if level is Level.STRUCTURE:
+                structure = pick(choices, tuple(vocabulary.structures.values()))
+                side = pick(choices, ("left", "right")) if structure.sided else "none"
+                subject = f"{subject}/{structure.name}/{side}"
+                definitions = list(definitions_of(choices, vocabulary, structure))
+            definition = pick(choices, definitions)
+            near = self.constants.get(definition.path, ())
+            fact = any_fact(choices, definition, as_of=as_of, known=0.8, constants=near)
+            said[subject, definition.name] = fact
+        return _told(report, self, said)
 
-    def blank(self, as_of: dt.date) -> Report:
+    def blank(self, as_of: dt.date, lesions: int = 2) -> Report:
         """The record of a patient of whom nothing is said but that there are lesions."""
-        return self.report(_Simplest(), as_of=as_of, known=0.0)
-
-
-class _Simplest:
-    """The simplest of everything."""
-
-    def chance(self, probability: float) -> bool:
-        """No."""
-        return False
-
-    def below(self, count: int) -> int:
-        """The first."""
-        return 0
+        named = (f"T{number}" for number in range(1, lesions + 1))
+        return Report(as_of, {}, tuple(ReportedLesion(name, name) for name in named))
 
 
 def case_where(
-    choices: Choices, target: Target, wanted: Truth, *, as_of: dt.date = AS_OF, known: float = 0.2
+    choices: Choices, target: Target, wanted: Truth, *, as_of: dt.date = AS_OF, others: int = 8
 ) -> Case:
-    """A case with a place in which the criterion has this truth. Raises `Unreachable` where none is found."""
-    for report in (target.report(choices, as_of=as_of, known=known), target.blank(as_of)):
+    """A case with a place in which the criterion has this truth. Raises `Unreachable` where none is found.
+
+    `others`: how many facts are said at random at most, beside those that the criterion needs.
+    """
+    for report in (target.report(choices, as_of=as_of, others=others), target.blank(as_of)):
         case = _steered(choices, target, report, wanted)
         if case is not None:
             return case
     raise Unreachable(f"no case was found in which `{target.criterion.id}` is {wanted.value}; {_ASK}")
 
 
-def case_at_threshold(choices: Choices, target: Target, *, as_of: dt.date = AS_OF, known: float = 0.2) -> Case:
+def case_at_threshold(choices: Choices, target: Target, *, as_of: dt.date = AS_OF, others: int = 8) -> Case:
     """A case in which a number on a threshold, or the step of its grid beside it, decides the criterion.
 
     The same case with the number on another of the three has another truth somewhere. Raises `Unreachable` for a
     criterion that no number decides.
     """
-    reports = (target.report(choices, as_of=as_of, known=known), target.blank(as_of)) if target.constants else ()
+    reports = (target.report(choices, as_of=as_of, others=others), target.blank(as_of)) if target.constants else ()
     for report in reports:
         for wanted in _turned(choices, (Truth.TRUE, Truth.FALSE)):
-            for told in islice(_ways(choices, target, report, wanted), _WAYS):
-                beside = _around_threshold(choices, target, told)
+            for told, place in islice(_ways(choices, target, report, wanted), _WAYS):
+                beside = _around_threshold(choices, target, told, place)
                 if beside:
                     return pick(choices, beside)
     raise Unreachable(f"no case was found in which one number decides `{target.criterion.id}`; {_ASK}")
@@ -179,7 +194,7 @@ def random_cases_where(
     *,
     phase: Phase | None = None,
     as_of: dt.date = AS_OF,
-    known: float = 0.2,
+    others: int = 8,
     seed: int = 0,
     n: int = 100,
 ) -> Iterator[Case]:
@@ -190,7 +205,7 @@ def random_cases_where(
     target = Target.of(rules, criterion, phase=phase, as_of=as_of)
     for number in range(n):
         choices = SeededChoices(random.Random(f"{criterion}/{truth.value}/{seed}/{number}"))
-        yield case_where(choices, target, truth, as_of=as_of, known=known)
+        yield case_where(choices, target, truth, as_of=as_of, others=others)
 
 
 # --- a record that is told more --------------------------------------------------------------------------------------
@@ -206,17 +221,17 @@ def _steered(choices: Choices, target: Target, report: Report, wanted: Truth) ->
         way = next(_ways(choices, target, report, wanted), None)
         if way is None:
             return None
-        report = way
+        report, _ = way
     return None
 
 
-def _ways(choices: Choices, target: Target, report: Report, wanted: Truth) -> Iterator[Report]:
-    """The records in which one place should have the truth: as many as there are ways to it."""
+def _ways(choices: Choices, target: Target, report: Report, wanted: Truth) -> Iterator[tuple[Report, str]]:
+    """The records in which one place should have the truth, each with the place: as many as there are ways to it."""
     case = report.case(target.program.vocabulary)
     for context in _turned(choices, contexts_of(case).at(target.criterion.level)):
         search = _Search(choices, target)
         for domains in search.ways(target.criterion.condition, frozenset({wanted}), context, {}):
-            yield _told(report, target, {key: left[0] for key, left in domains.items()})
+            yield _told(report, target, {key: left[0] for key, left in domains.items()}), context.id
 
 
 def _told(report: Report, target: Target, facts: Mapping[Key, Fact]) -> Report:
@@ -351,7 +366,11 @@ class _Search:
         now = context.fact(fact)
         if definition.kind is FactKind.GIVEN:
             return (now,)
-        return (now, *_turned(self.choices, telling(definition, self.target.constants.get(definition.path, ()))))
+        constants = self.target.constants.get(definition.path, ())
+        options = _turned(self.choices, telling(definition, constants))
+        if constants and self.choices.chance(0.5):  # far from a threshold, too
+            options = (Fact(Known(any_value(self.choices, definition, AS_OF))), *options)
+        return (now, *options)
 
 
 def _boxes(combined: Callable[[Truth, Truth], Truth], wanted: Truths) -> list[tuple[Truths, Truths]]:
@@ -429,24 +448,28 @@ def _turned(choices: Choices, options: Sequence[T]) -> tuple[T, ...]:
 # --- the number that decides -----------------------------------------------------------------------------------------
 
 
-def _around_threshold(choices: Choices, target: Target, report: Report) -> tuple[Case, ...]:
-    """The record's case with one number on, below and above a threshold, if that changes the criterion's truth."""
+def _around_threshold(choices: Choices, target: Target, report: Report, place: str) -> tuple[Case, ...]:
+    """The record's case with one number on, below and above a threshold, if that changes the truth in a place."""
     vocabulary = target.program.vocabulary
-    case = report.case(vocabulary)
-    places = dict.fromkeys(
-        (subject, reference.level, reference.name)
-        for derivation in target.derivations(case).values()
-        for subject, reference, _ in derivation.facts()
-    )
-    for subject, word, name in _turned(choices, tuple(places)):
+    decided = target.derivation(report.case(vocabulary), place)
+    read = dict.fromkeys((subject, fact.level, fact.name) for subject, fact, _ in decided.facts()) if decided else {}
+    for subject, word, name in _turned(choices, tuple(read)):
         definition = vocabulary.fact(Level.LESION if word == "other" else Level(word), name)
         for constant in _turned(choices, target.constants.get(definition.path, ())):
             grid = grid_of(definition, (constant,))
             on = math.floor(constant / grid.step)
             points = [grid.point(each) for each in (on, on - 1, on + 1) if grid.low <= each <= grid.high]
             told = [_told(report, target, {(subject, name): Fact(Known(Interval.point(point)))}) for point in points]
-            cases = tuple(each.case(vocabulary) for each in told)
-            truths = [{at: each.truth for at, each in target.derivations(each).items()} for each in cases]
-            if any(each != truths[0] for each in truths):
-                return cases
+            by_truth: dict[Truth, list[Case]] = {}
+            for case in (each.case(vocabulary) for each in told):
+                derivation = target.derivation(case, place)
+                if derivation is not None and _is_known(derivation, subject, name):
+                    by_truth.setdefault(derivation.truth, []).append(case)
+            if len(by_truth) > 1:
+                return tuple(case for cases in by_truth.values() for case in cases)
     return ()
+
+
+def _is_known(derivation: Derivation, subject: str, name: str) -> bool:
+    """Whether the number stands: a code that implies another one would contradict it."""
+    return any(fact.is_known for of, read, fact in derivation.facts() if (of, read.name) == (subject, name))

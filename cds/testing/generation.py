@@ -279,7 +279,7 @@ def any_report(
         facts = reported(vocabulary.of(Level.LESION), known)
         found = []
         for name, side in _reported_on(choices, vocabulary, facts, structures):
-            of_structure = reported(_definitions_of(choices, vocabulary, vocabulary.structures[name]), known)
+            of_structure = reported(definitions_of(choices, vocabulary, vocabulary.structures[name]), known)
             if of_structure:
                 found.append(ReportedStructure(name, side, of_structure))
         made.append(ReportedLesion(f"T{number}", f"lesion {number}", facts, tuple(found)))
@@ -298,7 +298,7 @@ def _reported_on(
     return list(dict.fromkeys(keys))[:most]
 
 
-def _definitions_of(
+def definitions_of(
     choices: Choices, vocabulary: Vocabulary, structure: StructureDefinition
 ) -> Iterator[FactDefinition]:
     """The facts that may be reported of a structure: plans name its own measures, seldom another one."""

@@ -145,27 +145,28 @@ def cases_where(
     *,
     phase: Phase | None = None,
     as_of: dt.date = AS_OF,
-    known: float = 0.2,
+    others: int = 8,
 ) -> SearchStrategy[Case]:
     """Cases with a place in which a criterion (`SS-2`, `TP-1.done`) is true, false or unknown.
 
-    `phase`: by default the first that has the criterion; `known`: how likely each other fact has a value. What fails
+    `phase`: by default the first that has the criterion; `others`: how many facts beside
+    its own are said at most. What fails
     shrinks to a patient of whom no more is said than the criterion needs. Raises `UnknownCriterion`, and on drawing
     `Unreachable` where no case is found.
     """
     target = Target.of(rules, criterion, phase=phase, as_of=as_of)
-    return _chosen(lambda choices: case_where(choices, target, truth, as_of=as_of, known=known))
+    return _chosen(lambda choices: case_where(choices, target, truth, as_of=as_of, others=others))
 
 
 def cases_at_threshold(
-    rules: RuleSet, criterion: str, *, phase: Phase | None = None, as_of: dt.date = AS_OF, known: float = 0.2
+    rules: RuleSet, criterion: str, *, phase: Phase | None = None, as_of: dt.date = AS_OF, others: int = 8
 ) -> SearchStrategy[Case]:
     """Cases in which one number, on a threshold or the step of its grid below or above it, decides a criterion.
 
     Takes and raises what `cases_where` does.
     """
     target = Target.of(rules, criterion, phase=phase, as_of=as_of)
-    return _chosen(lambda choices: case_at_threshold(choices, target, as_of=as_of, known=known))
+    return _chosen(lambda choices: case_at_threshold(choices, target, as_of=as_of, others=others))
 
 
 def facts_where(
@@ -175,7 +176,7 @@ def facts_where(
     *,
     phase: Phase | None = None,
     as_of: dt.date = AS_OF,
-    known: float = 0.2,
+    others: int = 8,
 ) -> SearchStrategy[dict[Key, Fact]]:
     """The facts that a criterion reads where it has this truth, by subject and name: `("T1", "carotidEncasement")`."""
     target = Target.of(rules, criterion, phase=phase, as_of=as_of)
@@ -184,7 +185,7 @@ def facts_where(
         decided = next(iter(target.places(case, truth).values()))
         return {(subject, fact.name): value for subject, fact, value in decided.facts()}
 
-    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known).map(read)
+    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others).map(read)
 
 
 def lesions_where(
@@ -194,7 +195,7 @@ def lesions_where(
     *,
     phase: Phase | None = None,
     as_of: dt.date = AS_OF,
-    known: float = 0.2,
+    others: int = 8,
 ) -> SearchStrategy[Lesion]:
     """Lesions in which, or at a structure of which, a criterion has this truth; the first one for a patient's."""
     target = Target.of(rules, criterion, phase=phase, as_of=as_of)
@@ -204,7 +205,7 @@ def lesions_where(
         named = place.split("/")[0].split("+")[0]
         return next((each for each in case.lesions if each.id == named), case.lesions[0])
 
-    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known).map(lesion)
+    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others).map(lesion)
 
 
 def bundles_where(
@@ -214,10 +215,10 @@ def bundles_where(
     *,
     phase: Phase | None = None,
     as_of: dt.date = AS_OF,
-    known: float = 0.2,
+    others: int = 8,
 ) -> SearchStrategy[dict[str, object]]:
     """FHIR bundles, each the smallest that reads as a case of `cases_where`."""
-    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known)
+    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others)
     return made.map(lambda case: rebuild(case, rules.vocabulary))
 
 
@@ -228,11 +229,11 @@ def noisy_bundles_where(
     *,
     phase: Phase | None = None,
     as_of: dt.date = AS_OF,
-    known: float = 0.2,
+    others: int = 8,
     noises: Sequence[Noise] = (),
 ) -> SearchStrategy[NoisyBundle]:
     """The bundles of `bundles_where` as other senders would write them, each with its case."""
-    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, known=known)
+    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others)
     return made.flatmap(lambda case: noisy(rebuild(case, rules.vocabulary), case=case, noises=noises))
 
 
