@@ -1,7 +1,6 @@
 """What the rule developers' proofs cost: seconds of the processor, and of the clock, on the rule set that is shipped.
 
-    python benchmarks/verify.py                   all
-    python benchmarks/verify.py --only compare    one of verify, compare, mutate, cover
+python benchmarks/verify.py runs all; `--only compare` one of verify, compare, mutate, cover.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def main() -> None:
             status = command(words)
         took, used = time.perf_counter() - start, spent() - processor
         last = printed.getvalue().splitlines()[-1]
-        print(f"{name}: {took:.1f} s by the clock (aim {aim:.0f}), {used:.1f} s of the processor, status {status}: {last}")
+        print(f"{name}: {took:.1f} s (aim {aim:.0f}), {used:.1f} s of the processor, status {status}: {last}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 DONE, FOUND, UNUSABLE = 0, 1, 2
 
@@ -151,31 +152,113 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     check = command("check", "check:run", "check a rule set: form, names, types, units, references",
-                    "cds check rules/recurrent-head-and-neck")  # fmt: skip
+                    "cds check rules/recurrent-head-and-neck --as-of 2026-11-22")  # fmt: skip
     _rule_folder(check)
+    check.add_argument("--as-of", metavar="DATE", type=_day, help="the day on which reviews are due (default: today)")
+    check.add_argument("--without", metavar="CITE", help="print instead what would lose its only source: a reference")
+    check.add_argument("--format", choices=["text", "json", "sarif"], default="text",
+                       help="text, json, sarif (2.1.0, for code scanning) (default: text)")  # fmt: skip
+    check.add_argument("--fix", action="store_true", help="first give the rule files their canonical form (cds format)")
+
+    form = command("format", "format:run", "give rule files their canonical form, which says the same",
+                   "cds format --check rules/recurrent-head-and-neck")  # fmt: skip
+    form.add_argument("paths", metavar="PATH", nargs="+", help="rule files (YAML), or the folders of rule sets")
+    form.add_argument("--check", action="store_true", help="write nothing; print what is not in canonical form")
 
     test = command("test", "test:run", "run the worked cases of a rule set and print what came out otherwise",
                    "cds test rules/recurrent-head-and-neck")  # fmt: skip
     _rule_folder(test)
 
+    _analysis(command)
+
     serve = command("serve", "serve:run", "serve evaluation over HTTP, and a page for people",
                     "cds serve --host 127.0.0.1 --port 8000")  # fmt: skip
-    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine only)")
-    serve.add_argument(
-        "--port", type=_port, default=8000, help="the port to listen on; 0 takes a free one (default: 8000)"
-    )
+    serve.add_argument("--host", help="the address to listen on (default: 127.0.0.1, this machine only)")
+    serve.add_argument("--port", type=_port, help="the port to listen on; 0 takes a free one (default: 8000)")
+    serve.add_argument("--database", metavar="URL", help="the records: sqlite:///PATH or postgresql://…")
+    serve.add_argument("--workers", type=_workers, help="processes that answer (default: 1)")
+    serve.add_argument("--show-settings", action="store_true", help="print the settings in force, secrets masked")
     serve.add_argument("--examples", metavar="FOLDER", help="the folder of example patients (default: fhir_examples)")
     _rules(serve)
+
+    _records(command)
 
     bundle = command("case-to-bundle", "bundles:run", "print the smallest FHIR bundle that reads as a case",
                      "cds case-to-bundle rules/recurrent-head-and-neck/cases/no-safe-path.yaml")  # fmt: skip
     bundle.add_argument("case", metavar="CASE", help="a worked case (YAML), or - for standard input")
     _rules(bundle)
 
-    export = command("export", "export:run", "print a description of this system for other programs",
-                     "cds export schema")  # fmt: skip
-    export.add_argument("what", choices=["schema"], help="schema: the JSON schema of what `cds evaluate` prints")
+    export = command("export", "export:run", "print a description of this system, or of its rules",
+                     "cds export rulebook --out rulebook")  # fmt: skip
+    export.add_argument(
+        "what", choices=["schema", "governance", "rulebook", "fhir", "cql", "rules-schema"],
+        help="schema: the JSON schema of what `cds evaluate` prints; governance: who answers for the rules, and which "
+        "data of a patient they use; rulebook: every rule and threshold as a page of Markdown; "
+        "fhir: the rules as a PlanDefinition, with all that belongs to it, in a Bundle; "
+        "cql: the rules as a library of CQL; rules-schema: the JSON schemas of rule files, for editors",
+    )  # fmt: skip
+    export.add_argument("--out", metavar="PATH", help="rulebook: the folder to write the pages into; cql: the file; "
+                        "rules-schema: the folder")
+    export.add_argument("--case", metavar="CASE", help="cql: print a worked case (YAML) as the library's parameters")
+    export.add_argument("--as-of", metavar="DATE", type=_day, help="cql: thresholds of this day (default: the newest)")
+    export.add_argument("--format", choices=["text", "json", "md"], default="text",
+                        help="governance: text, json, md (default: text)")  # fmt: skip
+    _rules(export)
     return parser
+
+
+def _analysis(command: Callable[[str, str, str, str], argparse.ArgumentParser]) -> None:
+    verify = command("verify", "verify:run", "prove what must hold for every patient, or print a patient against it",
+                     "cds verify rules/recurrent-head-and-neck --as-of 2026-11-22")  # fmt: skip
+    _rule_folder(verify)
+    verify.add_argument("--as-of", metavar="DATE", type=_day, help="the day on which waivers are due (default: today)")
+    verify.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+    _seconds(verify)
+
+    compare = command("compare", "compare:run", "print who is treated differently by another version of a rule set",
+                      "cds compare HEAD rules/recurrent-head-and-neck --format md")  # fmt: skip
+    compare.add_argument("old", metavar="OLD", help="the folder of a rule set, a revision of git, or REVISION:FOLDER")
+    compare.add_argument("new", metavar="NEW", help="the other version, named in the same way")
+    compare.add_argument("--overlay", metavar="FILE", help="an institution's own thresholds (YAML), on NEW")
+    compare.add_argument("--records", metavar="URL", help="a database of decision records to compare over, too")
+    _phase(compare)
+    compare.add_argument("--format", choices=["text", "md", "json"], default="text",
+                         help="text, md, json (default: text)")  # fmt: skip
+    _seconds(compare)
+
+    mutate = command("mutate", "mutate:run", "change every rule a little; print what no worked case notices",
+                     "cds mutate rules/recurrent-head-and-neck")  # fmt: skip
+    cover = command("cover", "cover:run", "print the parts of conditions that no pair of worked cases shows to matter",
+                    "cds cover rules/recurrent-head-and-neck")  # fmt: skip
+    for each in (mutate, cover):
+        _rule_folder(each)
+        each.add_argument("--rule", metavar="ID", help="this criterion only")
+        each.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+        _seconds(each)
+    mutate.add_argument("--workers", type=_workers, default=2, help="processes that run the cases (default: 2)")
+
+
+def _seconds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=_some_seconds, default=20, metavar="N",
+                        help="what the solver may take for one question (default: 20)")  # fmt: skip
+
+
+def _records(command: Callable[[str, str, str, str], argparse.ArgumentParser]) -> None:
+    records = command("records", "records:run", "verify, replay and list the decision records of a service",
+                      "cds records verify --database sqlite:///records.sqlite3")  # fmt: skip
+    records.add_argument(
+        "what", choices=["verify", "list", "show", "replay", "override-rates", "expire"],
+        help="verify: whether anything was changed; list, show: what is recorded; replay: evaluate again and print "
+        "what changed; override-rates: how often each rule is set aside; expire: erase what is old enough",
+    )  # fmt: skip
+    records.add_argument("ids", metavar="ID", nargs="*", help="records by their ids (show, replay; default: all)")
+    records.add_argument("--database", metavar="URL", help="the database (default: CDS_DATABASE, else the service's)")
+    records.add_argument("--head", metavar="NUMBER:DIGEST", help="verify: the head that was noted elsewhere")
+    records.add_argument("--kind", help="list: decisions, cards, feedback, … only")
+    records.add_argument("--patient", metavar="REFERENCE", help="list: this patient only (Patient/p)")
+    records.add_argument("--days", type=_days, help="expire: how old a record is (default: CDS_RETENTION_DAYS)")
+    records.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+    _rules(records)
 
 
 def _bundles(parser: argparse.ArgumentParser) -> None:
@@ -230,6 +313,18 @@ def _number(text: str, low: int, high: int, what: str) -> int:
 
 def _port(text: str) -> int:
     return _number(text, 0, 65535, "port")
+
+
+def _workers(text: str) -> int:
+    return _number(text, 1, 64, "number of workers")
+
+
+def _days(text: str) -> int:
+    return _number(text, 1, 36500, "number of days")
+
+
+def _some_seconds(text: str) -> int:
+    return _number(text, 1, 3600, "number of seconds")
 
 
 def _width(text: str) -> int:

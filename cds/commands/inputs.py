@@ -1,19 +1,30 @@
-"""What several commands start from: the day, the phase, the rule set, and the bundles one after the other."""
+"""What several commands start from: the day, the phase, the rule set, a case, and the bundles one after the other."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cds.commands.problems import told
+from cds.case import Case
+from cds.case.reading import case_from_mapping
+from cds.commands.problems import finding_lines, told
 from cds.commands.streams import UnusableArgument, once, read_input
 from cds.errors import CdsError
 from cds.language.suggestion import did_you_mean
 from cds.ruleset import RuleSet, default_folder, load_rules
+from cds.ruleset.documents import parse_document
 from cds.ruleset.model import PHASES, Phase
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from cds.service.settings import Settings
 
 
 def the_day(arguments: argparse.Namespace) -> dt.date:
@@ -42,6 +53,50 @@ def the_rules(arguments: argparse.Namespace) -> RuleSet:
     if overlay is not None:
         read_input(overlay, "an overlay (YAML)")
     return load_rules(folder, overlay=overlay)
+
+
+def the_settings(**given: Any) -> Settings:
+    """The settings of the service: what is given, else the environment. Raises `UnusableArgument`."""
+    from cds.service.settings import Settings
+
+    with settings_told():
+        return Settings(**given)
+
+
+@contextmanager
+def settings_told() -> Iterator[None]:
+    """Say what is wrong with settings by their names. Raises `UnusableArgument`."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    try:
+        yield
+    except ValidationError as error:
+        raise UnusableArgument("; ".join(_setting(each) for each in error.errors())) from None
+    except SettingsError as error:  # its words name the field, and repeat nothing
+        name = re.search(r'field "(\w+)"', str(error))
+        place = f"CDS_{name[1].upper()}" if name else "settings"
+        raise UnusableArgument(f"{place}: it is no JSON; write a list as [\"one\", \"two\"]") from None
+
+
+def _setting(error: ErrorDetails) -> str:
+    place = "CDS_" + ".".join(str(part) for part in error["loc"]).upper() if error["loc"] else "settings"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def the_case(named: str, rules: RuleSet) -> Case:
+    """The case of a worked case's file, or of standard input for `-`."""
+    content = read_input(named, "a worked case (YAML)")
+    name = shown(named)
+    try:
+        document = parse_document(content.decode("utf-8"), name)
+    except UnicodeDecodeError as error:
+        raise UnusableArgument(f"`{name}`: byte {error.start} is not UTF-8; save the case as UTF-8") from error
+    if document.findings:
+        raise UnusableArgument(f"the case cannot be read\n{finding_lines(document.findings).rstrip()}")
+    if not isinstance(document.data, dict):
+        raise UnusableArgument(f"`{name}`: a case is one mapping; write `as_of: …`, `patient: …` and `lesions: …`")
+    return case_from_mapping(rules.vocabulary, document.data)
 
 
 def folder_of(named: str | None) -> Path:

@@ -19,7 +19,7 @@ from cds.recommendation.model import Recommendation
 
 Cds = Callable[..., Any]
 AS_OF = ("--as-of", "2026-11-22")
-COMMANDS = ("evaluate", "facts", "explain", "check", "test", "serve", "case-to-bundle", "export")
+COMMANDS = ("evaluate", "facts", "explain", "check", "test", "serve", "records", "case-to-bundle", "export")
 
 
 def example(repository: Path, number: str) -> str:
@@ -201,16 +201,95 @@ def test_explain_of_a_criterion_that_does_not_exist_asks_what_was_meant(cds: Cds
 
 
 def test_check_finds_nothing_in_the_shipped_rules(cds: Cds, rules: str) -> None:
-    ran = cds("check", rules)
+    ran = cds("check", rules, *AS_OF)
     assert (ran.status, ran.err) == (0, "")
     assert "0 findings" in ran.out
+
+
+def test_check_finds_the_reviews_that_are_overdue_on_its_day(cds: Cds, rules: str) -> None:
+    ran = cds("check", rules, "--as-of", "2099-01-01")
+    assert ran.status == 1
+    assert "[overdue-review]" in ran.out
+    assert "rules/salvage_surgery.yaml:" in ran.out
+    assert not ran.out.endswith(" 0 findings\n")
+
+
+def test_check_without_a_day_says_which_day_it_took(cds: Cds, rules: str) -> None:
+    assert "no --as-of was given; as of today" in cds("check", rules).err
+
+
+def test_check_says_what_would_lose_its_only_source(cds: Cds, rules: str) -> None:
+    ran = cds("check", rules, "--without", "yousem1995")
+    assert (ran.status, ran.err) == (1, "")
+    assert "parameters.yaml:" in ran.out
+    assert "parameter `carotidEncasementLimit` would lose its only source" in ran.out
+    assert "without yousem1995: " in ran.out.splitlines()[-1]
+
+
+def test_check_names_what_would_keep_another_source_so_that_somebody_can_look(cds: Cds, rules: str) -> None:
+    kept = cds("check", rules, "--without", "schwartz2022").out.splitlines()[-2]
+    assert kept.startswith("would keep another source, for less perhaps: ")
+    assert "rule `RC-1`" in kept
+
+
+def test_check_counts_how_evidence_is_graded_as_no_source_of_it(cds: Cds, rules: str) -> None:
+    lost = cds("check", rules, "--without", "schwartz2022").out
+    assert "banner `Percutaneous cryoablation` would lose its only source\n" in lost
+    assert "rule `PREF-3` would lose its only source of its condition\n" in lost
+
+
+def test_a_source_that_does_not_exist_cannot_be_withdrawn(cds: Cds, rules: str) -> None:
+    ran = cds("check", rules, "--without", "yousem1996")
+    assert (ran.status, ran.out) == (2, "")
+    assert "did you mean `yousem1995`" in ran.err
+
+
+def test_check_verifies_the_local_codes_of_an_overlay(cds: Cds, rules: str, tmp_path: Path) -> None:
+    target = {"code": "6301-6", "equivalence": "wider"}
+    group = {"source": "urn:lab", "target": "http://loinc.org", "element": [{"code": "INR", "target": [target]}]}
+    content = {"resourceType": "ConceptMap", "status": "active", "group": [group]}
+    (tmp_path / "map.json").write_text(json.dumps(content), "utf-8")
+    overlay = tmp_path / "ours.yaml"
+    overlay.write_text("label: Ours\nconcept_maps: [map.json]\n", "utf-8")
+    ran = cds("check", rules, *AS_OF, "--overlay", str(overlay))
+    assert (ran.status, ran.err) == (1, "")
+    assert "map.json:1:" in ran.out
+    assert "`INR` is not translated: wider" in ran.out
+
+
+def test_export_writes_the_rule_book_into_a_folder(cds: Cds, rules: str, tmp_path: Path) -> None:
+    ran = cds("export", "rulebook", "--rules", rules, "--out", str(tmp_path / "book"))
+    assert (ran.status, ran.err, ran.out) == (0, "", f"{tmp_path / 'book' / 'index.md'}\n")
+    assert (tmp_path / "book" / "rules" / "SS-2.md").is_file()
+    assert (tmp_path / "book" / "how-to-read-a-rule.md").is_file()
+
+
+def test_export_says_where_it_cannot_write(cds: Cds, rules: str, tmp_path: Path) -> None:
+    (tmp_path / "book").write_text("", "utf-8")
+    ran = cds("export", "rulebook", "--rules", rules, "--out", str(tmp_path / "book"))
+    assert (ran.status, ran.out) == (2, "")
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json", "md"])
+def test_export_tells_the_thirteen_source_attributes(cds: Cds, rules: str, form: str) -> None:
+    ran = cds("export", "governance", "--rules", rules, "--format", form)
+    assert (ran.status, ran.err) == (0, "")
+    if form == "json":
+        told = json.loads(ran.out)
+        assert len({each["id"] for each in told["source_attributes"]}) == 13
+        assert told["approved"] is None
+    else:
+        assert "13" in ran.out
+        assert "nobody has approved" in ran.out
+        assert "social determinants" in " ".join(ran.out.split())
 
 
 def test_check_prints_each_finding_with_its_place_and_a_caret(cds: Cds, rules: str, tmp_path: Path) -> None:
     folder = broken_rules(
         Path(rules), tmp_path, "definitions.yaml", "lesion.surgicalAssessment in", "lesion.surgicalAsessment in"
     )
-    ran = cds("check", str(folder))
+    ran = cds("check", str(folder), *AS_OF)
     assert (ran.status, ran.err) == (1, "")
     assert "definitions.yaml:" in ran.out
     assert "did you mean" in ran.out

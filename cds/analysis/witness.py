@@ -1,0 +1,157 @@
+"""A patient of the solver as a case: the proof against a statement that a person can read, run and keep.
+
+A witness is never believed as it comes: it is assembled as any other case is, and the reference evaluator judges it
+again (`cds.analysis.judging`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+import z3
+
+from cds.analysis.formulas import Formula, both, either, no
+from cds.analysis.universe import PATIENT, Universe, Variable
+from cds.case import AbsenceReason, Absent, Case, Fact, ReportedLesion, ReportedStructure, assemble
+from cds.case.case import silent
+from cds.errors import CdsError
+
+AS_OF: Final = dt.date(2026, 11, 22)
+"""The day of a witness; no condition reads a date, so any day would do."""
+_NOT_TOLD: Final = Fact(Absent(AbsenceReason.ASKED_UNKNOWN))
+
+
+class Undecided(CdsError):
+    """The solver gave up within its time: nothing is proved and nothing is refuted."""
+
+    code: ClassVar[str] = "undecided"
+
+
+class Patients:
+    """Any patients, put to a solver that keeps what it has learned of them from one question to the next.
+
+    `universe` is the patient that a witness is made of; `others` are further ones that a question may speak of.
+    """
+
+    def __init__(self, universe: Universe, *others: Universe) -> None:
+        self.universe = universe
+        self._solver = z3.Solver()
+        for each in (universe, *others):
+            self._solver.add(*each.axioms)
+
+    def find(self, formula: Formula, *, seconds: float, minimal: bool = True) -> z3.ModelRef | None:
+        """A patient for whom the formula holds, with as little known as the solver finds; `None` proves there is none.
+
+        Raises `Undecided` where the solver gives up.
+        """
+        self._solver.set("timeout", max(1, int(seconds * 1000)))
+        self._solver.push()
+        try:
+            self._solver.add(formula)
+            model = _model(self._solver)
+            return model if model is None or not minimal else _with_less(self._solver, model, self.universe)
+        finally:
+            self._solver.pop()
+
+
+def _model(solver: z3.Solver) -> z3.ModelRef | None:
+    answer = solver.check()
+    if answer == z3.unknown:
+        reason = solver.reason_unknown()
+        raise Undecided(f"the solver gave no answer ({reason}); nothing is proved: allow it more time")
+    return solver.model() if answer == z3.sat else None
+
+
+def _with_less(solver: z3.Solver, model: z3.ModelRef, universe: Universe) -> z3.ModelRef:
+    """The patient with everything unsaid, absent or exact that need not be otherwise, one thing after another.
+
+    What the first patient leaves unsaid stays so: few calls, and none of them hard.
+    """
+    for wishes in _wishes(universe):
+        solver.add(*(wish for wish in wishes if _holds(model, wish)))
+        for group in _halves([wish for wish in wishes if not _holds(model, wish)]):
+            if all(_holds(model, wish) for wish in group):
+                continue
+            solver.push()
+            solver.add(*group)
+            granted = solver.check() == z3.sat
+            if granted:
+                model = solver.model()
+            solver.pop()
+            if granted:
+                solver.add(*group)
+    return model
+
+
+def _wishes(universe: Universe) -> Iterable[list[Formula]]:
+    """What a reader would rather have: what need not be said unsaid, then what is measured exact."""
+    places = [place for each in universe.structures.values() for place in each]
+    yield [_unsaid(variable) for variable in universe.variables.values()]
+    yield [no(place.present) for place in places]
+    yield [
+        either(no(variable.known), both(variable.low == variable.high, variable.low % 2 == 0))
+        for variable in universe.variables.values()
+        if variable.low is not None
+    ]
+
+
+def _unsaid(variable: Variable) -> Formula:
+    """What the fact is while nobody says anything about it."""
+    if variable.yes is not None and silent(variable.definition, {"any": ()}).value is False:
+        return both(variable.known, no(variable.yes))
+    return no(variable.known)
+
+
+def _halves(wishes: list[Formula]) -> Iterable[list[Formula]]:
+    """All at once, then smaller and smaller groups, at last each alone: most are granted in few calls."""
+    size = len(wishes)
+    while size >= 1:
+        yield from (wishes[start : start + size] for start in range(0, len(wishes), size))
+        size = 0 if size == 1 else max(1, size // 4)
+
+
+def _holds(model: z3.ModelRef, formula: Formula) -> bool:
+    return bool(z3.is_true(model.eval(formula, model_completion=True)))
+
+
+def case_of(universe: Universe, model: z3.ModelRef, as_of: dt.date = AS_OF) -> Case:
+    """The solver's patient as a case, with no more said than it takes.
+
+    Where silence would fill something in, the fact is *asked, but unknown*.
+    """
+    by_subject: dict[str, dict[str, Fact]] = {}
+    for variable in universe.variables.values():
+        facts = by_subject.setdefault(variable.subject, {})
+        if _holds(model, variable.known):
+            fact = variable.fact(model)
+            if fact.state != silent(variable.definition, {"any": ()}).state:
+                facts[variable.definition.name] = fact
+        elif _would_be_filled_in(universe, variable, model):
+            facts[variable.definition.name] = _NOT_TOLD
+    lesions = tuple(
+        ReportedLesion(
+            lesion,
+            lesion,
+            by_subject.get(lesion, {}),
+            tuple(
+                ReportedStructure(each.name, each.side, by_subject.get(each.key, {}))
+                for each in universe.structures[lesion]
+                if _holds(model, each.present)
+            ),
+        )
+        for lesion in universe.lesions
+    )
+    return assemble(universe.vocabulary, as_of=as_of, patient=by_subject.get(PATIENT, {}), lesions=lesions)
+
+
+def _would_be_filled_in(universe: Universe, variable: Variable, model: z3.ModelRef) -> bool:
+    """Whether a fact that is not known would be, if nobody spoke of it: by silence, a closing statement or a code."""
+    definition = variable.definition
+    lesion = variable.subject.split("/")[0]
+    others = [(variable.subject, name) for name in definition.implied_by]
+    if definition.bounded_below_by is not None:
+        others.append((lesion, definition.bounded_below_by))
+    speaks = any(_holds(model, universe[other].known) for other in others)
+    return speaks or silent(definition, {"any": ()}).is_known

@@ -1,0 +1,155 @@
+"""Whoever is treated differently by another version is shown, and that nobody is, is proved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cds.analysis.compare import Comparison, IncomparableFacts, moved, restated
+from cds.analysis.judging import Judgement
+from cds.analysis.statements import Outcome, Standing
+from cds.case.reading import case_from_mapping
+from cds.cli import main
+from cds.reasoning.verdict import Verdict
+from cds.ruleset import RuleSet, load_rules
+from cds.truth import Truth
+from tests.ruleset.shipped import shipped_folder, shipped_rules
+from tests.ruleset.workshop import PARAMETERS, VOCABULARY, a_rule, rules_of, small
+
+NEAR = a_rule("K-1", "against", "lesion.size < parameters.mm5")
+FLAG = a_rule("K-2", "excludes", "lesion.flag")
+
+
+def version(folder: Path, name: str, *rules: str, **files: str) -> Path:
+    (folder / name).mkdir()
+    return small(folder / name, rules_of(*rules), **files)
+
+
+def changes(old: RuleSet, new: RuleSet) -> dict[str, Outcome]:
+    outcomes = list(Comparison(old, new).outcomes())
+    assert all(outcome.standing is not Standing.UNDECIDED for outcome in outcomes)
+    return {outcome.statement.key: outcome for outcome in outcomes if outcome.standing is Standing.REFUTED}
+
+
+def judged(outcome: Outcome, *versions: RuleSet) -> list[Judgement]:
+    assert outcome.witness is not None
+    return [Judgement(rules, "decision", outcome.witness) for rules in versions]
+
+
+def test_of_an_unchanged_rule_set_it_is_proved_that_nobody_is_treated_differently(tmp_path: Path) -> None:
+    one, two = (load_rules(version(tmp_path, name, NEAR, FLAG)) for name in ("one", "two"))
+    outcomes = list(Comparison(one, two).outcomes())
+    assert outcomes
+    assert {outcome.standing for outcome in outcomes} == {Standing.PROVED}
+
+
+def test_rules_that_say_the_same_in_other_words_treat_nobody_differently(tmp_path: Path) -> None:
+    one = load_rules(version(tmp_path, "one", a_rule("K-1", "against", "lesion.flag and not patient.flagB")))
+    two = load_rules(version(tmp_path, "two", a_rule("K-1", "against", "not (not lesion.flag or patient.flagB)")))
+    assert changes(one, two) == {}
+
+
+def test_a_threshold_moved_by_one_step_is_shown_by_the_patient_between(tmp_path: Path) -> None:
+    one = load_rules(version(tmp_path, "one", NEAR))
+    moved_on = PARAMETERS.replace("mm5: {type: Quantity, value: 5,", "mm5: {type: Quantity, value: 5.1,")
+    two = load_rules(version(tmp_path, "two", NEAR, parameters=moved_on))
+    found = changes(one, two)
+    turned = found["verdict-change:knife:eligible:conditional"]
+    before, after = judged(turned, one, two)
+    assert (before.possible("knife"), after.possible("knife")) == ({Verdict.ELIGIBLE}, {Verdict.CONDITIONAL})
+    assert turned.witness is not None
+    assert str(turned.witness.lesions[0].facts["size"].value) == "5"
+    assert moved(one, two) == {"mm5": ("5 mm", "5.1 mm")}
+    assert not any(key.startswith("verdict-change:frost") for key in found)
+
+
+def test_a_rule_that_was_added_or_dropped_is_shown_by_a_patient_whom_it_is_about(tmp_path: Path) -> None:
+    one, two = load_rules(version(tmp_path, "one", NEAR)), load_rules(version(tmp_path, "two", NEAR, FLAG))
+    added, dropped = changes(one, two), changes(two, one)
+    assert {"criterion-added:K-2", "verdict-change:knife:eligible:ineligible"} <= set(added)
+    assert {"criterion-removed:K-2", "verdict-change:knife:ineligible:eligible"} <= set(dropped)
+    assert set(judged(added["criterion-added:K-2"], two)[0].of("K-2").values()) == {Truth.TRUE}
+
+
+def test_a_rule_that_is_decided_elsewhere_comes_out_otherwise(tmp_path: Path) -> None:
+    one = load_rules(version(tmp_path, "one", a_rule("K-1", "against", "patient.flagB")))
+    two = load_rules(version(tmp_path, "two", a_rule("K-1", "against", "patient.flagB", for_each="patient")))
+    assert set(changes(one, two)) == {"criterion-change:K-1"}
+
+
+def test_an_effect_and_a_sentence_that_changed_are_listed(tmp_path: Path) -> None:
+    one = load_rules(version(tmp_path, "one", a_rule("K-1", "against", "lesion.flag")))
+    two = load_rules(version(tmp_path, "two", a_rule("K-1", "informs", "lesion.flag", says="so")))
+    assert set(restated(one, two)["K-1"]) >= {"effect", "says"}
+
+
+def test_versions_in_which_a_name_has_two_types_cannot_be_compared(tmp_path: Path) -> None:
+    other = VOCABULARY.replace("  flagB: {kind: finding, type: Boolean", "  flagB: {kind: finding, type: Integer")
+    one, two = load_rules(version(tmp_path, "one")), load_rules(version(tmp_path, "two", vocabulary=other))
+    with pytest.raises(IncomparableFacts, match=r"patient\.flagB: it was a Boolean and is a Integer"):
+        list(Comparison(one, two).outcomes())
+
+
+OVERLAY = """\
+label: Example hospital
+parameters:
+  inrLimit: {value: 1.5}
+"""
+
+
+def test_the_command_prints_the_patient_as_a_case_that_reads_again_and_as_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = version(tmp_path, "one", NEAR), version(tmp_path, "two", NEAR, FLAG)
+    assert main(["compare", str(one), str(two), "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["nobody_is_treated_differently"] is False
+    shown = next(each for each in told["changes"] if each["subject"] == "knife:eligible:ineligible")
+    rules = load_rules(two)
+    case = case_from_mapping(rules.vocabulary, shown["patient"]["case"])
+    assert Judgement(rules, "decision", case).possible("knife") == {Verdict.INELIGIBLE}
+    assert shown["patient"]["bundle"]["resourceType"] == "Bundle"
+    assert main(["compare", str(one), str(two), "--format", "md"]) == 1
+    told_md = capsys.readouterr().out
+    assert told_md.startswith("## Who is treated differently\n")
+    assert "### knife:eligible:ineligible: was eligible, is ineligible\n\n```yaml\nas_of:" in told_md
+
+
+def test_the_command_says_that_nobody_is_and_succeeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = version(tmp_path, "one", NEAR)
+    for format_ in ("text", "md"):
+        assert main(["compare", str(one), str(one), "--format", format_]) == 0
+        assert "nobody is treated differently: proved" in capsys.readouterr().out
+
+
+def test_a_revision_of_git_is_compared_with_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "init.defaultBranch=main")
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    folder = small(tmp_path, rules_of(NEAR))
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    small(tmp_path, rules_of(NEAR, FLAG))
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "HEAD", str(folder)]) == 1
+    assert "knife:eligible:ineligible: was eligible, is ineligible [verdict-change]" in capsys.readouterr().out
+    assert main(["compare", "HEAD:small", "HEAD"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "--", "-nothing", str(folder)]) == 2
+    assert "no revision that git knows here" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_institution_sees_whom_its_overlay_is_about(tmp_path: Path) -> None:
+    overlay = tmp_path / "ours.yaml"
+    overlay.write_text(OVERLAY, encoding="utf-8")
+    found = changes(shipped_rules(), load_rules(shipped_folder(), overlay=overlay))
+    assert "criterion-change:CR-6" in found
+    assert not any(key.startswith("verdict-change:salvage") for key in found)

@@ -1,0 +1,66 @@
+"""A part of a condition is covered where two worked cases show that it decides; else the missing patients are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cds.analysis.coverage import Cover, Coverage, shown
+from cds.case import Case
+from cds.case.reading import case_from_mapping
+from cds.cli import main
+from cds.ruleset import RuleSet
+from cds.ruleset.model import Phase
+from tests.ruleset.workshop import a_rule, rules_of, small, small_rules
+
+BOTH = a_rule("K-1", "against", "lesion.flag and patient.flagB")
+
+
+def patient(rules: RuleSet, flag: object, other: object) -> tuple[Case, Phase]:
+    told = {"as_of": "2026-11-22", "patient": {"flagB": other}, "lesions": [{"id": "T1", "facts": {"flag": flag}}]}
+    return case_from_mapping(rules.vocabulary, told), "decision"
+
+
+def coverages(rules: RuleSet, **cases: tuple[Case, Phase]) -> dict[str, Coverage]:
+    return {each.part.text: each for each in Cover(rules, cases).coverages("K-1")}
+
+
+def test_the_three_cases_that_and_takes_cover_both_parts(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, rules_of(BOTH))
+    found = coverages(rules, both=patient(rules, True, True), one=patient(rules, True, False),
+                      other=patient(rules, False, True))  # fmt: skip
+    assert all(each.is_covered for each in found.values())
+    assert found["lesion.flag"].shown[True, True] == "both"
+
+
+def test_a_part_that_is_masked_or_unknown_is_not_covered_and_the_missing_patient_covers_it(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, rules_of(BOTH))
+    cases = {"both": patient(rules, True, True), "none": patient(rules, False, False),
+             "unsaid": patient(rules, False, {"absent": "asked-unknown"})}  # fmt: skip
+    found = coverages(rules, **cases)
+    assert set(found["lesion.flag"].missing) == {(False, False)}
+    made = found["lesion.flag"].missing[False, False]
+    assert coverages(rules, **cases, made=(made, "decision"))["lesion.flag"].is_covered
+
+
+def test_a_part_that_can_never_decide_is_proved_so(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, rules_of(a_rule("K-1", "against", "lesion.flag or (lesion.flag and patient.flagB)")))
+    found = coverages(rules)
+    assert found["patient.flagB"].infeasible
+    assert not found["lesion.flag"].infeasible
+    assert set(found["lesion.flag"].missing) == {(True, True), (False, False)}
+
+
+def test_a_part_about_any_structure_decides_at_one_of_them(tmp_path: Path) -> None:
+    near = "{any: structure, where: structure.distance < parameters.mm5}"
+    definitions = f"definitions:\n  lesion.near: {near}\n"
+    rules = small_rules(tmp_path, rules_of(a_rule("K-1", "against", "lesion.near")), definitions=definitions)
+    found = coverages(rules)
+    (coverage,) = found.values()
+    assert set(coverage.missing) == {(True, True), (False, False)}
+    for half, case in coverage.missing.items():
+        assert half in {told for criterion, _, told in shown(case, rules, "decision") if criterion == "K-1"}
+
+
+def test_the_command_prints_the_gaps_and_fails(tmp_path: Path, capsys: object) -> None:
+    folder = small(tmp_path, rules_of(BOTH))
+    assert main(["cover", str(folder), "--rule", "K-1"]) == 1

@@ -1,0 +1,94 @@
+"""The comparison with the reference evaluator is able to fail: each fault put into the translation is found by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from cds.analysis import meaning
+from cds.analysis.formulas import Symbolic, both, either, no
+from cds.analysis.meaning import Conditions, Meaning, Objections
+from cds.analysis.mutation import read_cases
+from cds.analysis.universe import LESION, Universe
+from cds.case import Case
+from tests.analysis.test_meaning import RULES, compare
+from tests.differential.population import Population
+from tests.ruleset.shipped import shipped_folder, shipped_thresholds
+
+Patch = pytest.MonkeyPatch
+
+
+@cache
+def patients() -> tuple[Case, ...]:
+    """Made-up patients, and those of the worked cases: of the former few are eligible for anything."""
+    made = Population(RULES, shipped_thresholds()).patients(2600, 120)
+    worked = (each.case for each in read_cases(shipped_folder(), RULES))
+    return tuple(case for case in (*made, *worked) if [lesion.id for lesion in case.lesions] == [LESION])
+
+
+def swapped(operators: dict[str, str]) -> Callable[[Patch], None]:
+    sound = meaning._compared_numbers
+
+    def faulty(low: object, high: object, operator: str, at: int) -> Symbolic:
+        return sound(low, high, operators.get(operator, operator), at)  # type: ignore[arg-type]
+
+    return lambda patch: patch.setattr(meaning, "_compared_numbers", faulty)
+
+
+def method(owner: type, name: str, fault: Callable[..., object]) -> Callable[[Patch], None]:
+    sound = getattr(owner, name)
+    return lambda patch: patch.setattr(owner, name, lambda self, *words: fault(sound, self, *words))
+
+
+def function(name: str, fault: Callable[..., object]) -> Callable[[Patch], None]:
+    sound = getattr(meaning, name)
+    return lambda patch: patch.setattr(meaning, name, lambda *words: fault(sound, *words))
+
+
+def unknown_as_false(sound: Callable[..., Symbolic], *words: object) -> Symbolic:
+    truth = sound(*words)
+    return Symbolic(truth.true, no(truth.true))
+
+
+FAULTS: dict[str, Callable[[Patch], None]] = {
+    "and is false only where both are": method(
+        Symbolic, "__and__", lambda _, a, b: Symbolic(both(a.true, b.true), both(a.false, b.false))
+    ),
+    "or is true only where both are": method(
+        Symbolic, "__or__", lambda _, a, b: Symbolic(both(a.true, b.true), both(a.false, b.false))
+    ),
+    "not leaves a truth as it is": method(Symbolic, "__invert__", lambda _, a: a),
+    "what is not there counts": method(Symbolic, "where", lambda _, a, present: a),
+    "<= leaves its end out": swapped({"<=": "<"}),
+    "> holds at its end": swapped({">": ">="}),
+    "a threshold lies one gap further": function("place", lambda sound, *words: sound(*words) + 1),
+    "an unknown yes/no is a no": method(Conditions, "_stated", unknown_as_false),
+    "an unknown comparison is false": method(Conditions, "_compared", unknown_as_false),
+    "a requirement objects where it is met": function(
+        "holds_against", lambda sound, rule, truth: truth if rule.effect == "requires" else sound(rule, truth)
+    ),
+    "only `excludes` excludes": function("excludes", lambda _, rule: rule.effect == "excludes"),
+    "an unknown exclusion excludes nothing": method(
+        Objections, "possible",
+        lambda sound, self, *words: sound(Objections(Symbolic(self.excluded.true, no(self.excluded.true)),
+                                                     self.held_back), *words),
+    ),
+    "everybody is in scope": method(Meaning, "scope", lambda *_: Symbolic.of(True)),
+    "any structure asks of one alone": function("some", lambda sound, truths: sound(list(truths)[:1])),
+    "site and side list no structure": method(Universe, "_enumerated", lambda *_: either(no(no(meaning.YES)))),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_without_a_fault_the_two_agree() -> None:
+    compare("decision", patients(), 1, varied=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_translation_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    FAULTS[fault](monkeypatch)
+    with pytest.raises((AssertionError, TypeError)):
+        compare("decision", patients(), 1, varied=False)
