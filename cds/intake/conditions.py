@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, concept
 from cds.intake.document import children
-from cds.intake.lesions import ABATEMENT, CONDITION_CATEGORY, Standing, note_assumption, standing
-from cds.intake.moments import dated_by
+from cds.intake.lesions import (
+    ABATEMENT,
+    CONDITION_CATEGORY,
+    VERIFICATION_STATUS,
+    Standing,
+    note_assumption,
+    standing,
+)
+from cds.intake.moments import Dated, dated_by, is_later
 from cds.intake.references import Whose
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
-from cds.ruleset.mapping import ConditionReader, fact_key
+from cds.ruleset.mapping import Coded, ConditionReader, fact_key
 from cds.vocabulary import Level
 
 PROBLEM_LIST: Final = "problem-list"
+_DATES: Final = ("recordedDate", "onsetDateTime", "onsetPeriod")
 _OF_LESIONS: Final = ("site", "side", "histology", "recurrenceDate")
 
 
 def read_conditions(setting: Setting) -> None:
     """Add the diagnoses that Conditions state."""
     statements: list[Statement] = []
+    refuted = _refuted(setting)
     for entry in setting.record.of("Condition"):
         code = concept(entry.resource.get("code"), setting.tables)
         if not code.readable:
@@ -31,7 +41,7 @@ def read_conditions(setting: Setting) -> None:
             continue
         readers = [r for r in setting.tables.readers.conditions if code.any_in(setting.tables.value_set(r.codes))]
         for reader in readers:
-            statements += _statement(entry, reader, setting)
+            statements += _statement(entry, reader, [r for r in refuted if r.codes & set(code.codes)], setting)
         for notice in (n for n in setting.tables.readers.notices if code.any_in(setting.tables.value_set(n.codes))):
             setting.remarks.inform(notice.id, entry.at("code"), f"`{shown(entry.key)}`: {notice.says}")
         _keep_from_silence(entry, code, setting)
@@ -110,7 +120,30 @@ def _unreadable(entry: Entry, setting: Setting) -> None:
     )
 
 
-def _statement(entry: Entry, reader: ConditionReader, setting: Setting) -> Iterator[Statement]:
+@dataclass(frozen=True, slots=True)
+class _Refuted:
+    """A diagnosis that the record says the patient has not, and when it says so."""
+
+    entry: Entry
+    codes: frozenset[Coded]
+    dated: Dated
+
+
+def _refuted(setting: Setting) -> list[_Refuted]:
+    found: list[_Refuted] = []
+    for entry in setting.record.of("Condition"):
+        status = concept(entry.resource.get("verificationStatus"), setting.tables).local(VERIFICATION_STATUS)
+        if standing(entry, setting.tables)[0] is not Standing.WITHDRAWN or "entered-in-error" in status:
+            continue
+        code = concept(entry.resource.get("code"), setting.tables)
+        if code.codes and setting.references.whose(entry)[0] is Whose.PATIENT:
+            found.append(_Refuted(entry, frozenset(code.codes), dated_by(entry, *_DATES)))
+    return found
+
+
+def _statement(
+    entry: Entry, reader: ConditionReader, refuted: Sequence[_Refuted], setting: Setting
+) -> Iterator[Statement]:
     definition = setting.definition(*fact_key(reader.fact))
     if definition is None or definition.level is not Level.PATIENT:
         return
@@ -121,7 +154,7 @@ def _statement(entry: Entry, reader: ConditionReader, setting: Setting) -> Itera
     use = setting.use(entry)
     if use is Use.NOT_THE_PATIENTS:
         return
-    dated = dated_by(entry, "recordedDate", "onsetDateTime", "onsetPeriod")
+    dated = dated_by(entry, *_DATES)
     moment, future = setting.timely(entry, dated)
     state: Known | Absent = Known(True)
     weak = False
@@ -135,6 +168,16 @@ def _statement(entry: Entry, reader: ConditionReader, setting: Setting) -> Itera
         state = Absent(AbsenceReason.INDETERMINATE, "a diagnosis is recorded as past")
     elif reader.unclear:
         state = Absent(AbsenceReason.INDETERMINATE, "a finding is recorded that may point to it")
+    against = [r for r in refuted if isinstance(state, Known) and not is_later(moment, r.dated.moment)]
+    if against:
+        state = Absent(AbsenceReason.INDETERMINATE, "a diagnosis is recorded as confirmed, and as refuted")
+        for other in against:
+            setting.remarks.inform(
+                "conflicting-sources",
+                entry.at("verificationStatus") if "verificationStatus" in entry.resource else entry.path,
+                f"`{definition.path}` of the patient: `{shown(entry.key)}` is confirmed and `{shown(other.entry.key)}` "
+                "of the same code, not known to be the earlier, is refuted; neither was chosen; correct the record",
+            )
     known = isinstance(state, Known)
     note_assumption(entry, setting.remarks)
     value = entry.source("code", role=Role.VALUE if known else Role.ABSENCE, date=dated.text, mapping=reader.id)
@@ -143,6 +186,9 @@ def _statement(entry: Entry, reader: ConditionReader, setting: Setting) -> Itera
         for path in ("clinicalStatus", "verificationStatus", "category", *ABATEMENT)
         if path in entry.resource
     ]
+    for other in against:
+        context += [other.entry.source(e, role=Role.CONTEXT) for e in ("code", "verificationStatus")]
+        context += [*setting.references.subject_sources(other.entry), *other.dated.sources]
     sources = (value, *context, *setting.references.subject_sources(entry), *dated.sources)
     yield Statement(definition, (), state, moment, tuple(dict.fromkeys(sources)), weak)
 

@@ -364,6 +364,7 @@ class _Finder:
                 lesions.tumours.append(self._tumour([], [condition], ()))
             else:
                 lesions.others.append(condition)
+                self._name_misspelt(condition, lesions)
         lesions.nearby = [entry for entry in lesions.others if self._in_head_and_neck(entry)]
         # Another tumour keeps statements without focus from being about the only one: all that makes it one is named.
         self.remarks.exclude(*(entry.source(role=Role.EXCLUSION) for entry in lesions.others))
@@ -445,6 +446,26 @@ class _Finder:
         if entry.type == "BodyStructure":
             return bool(self._site_words(concept(entry.resource.get("location"), self.tables)))
         return bool(self._condition_sites(entry))
+
+    def _name_misspelt(self, condition: Entry, lesions: Lesions) -> None:
+        """Name a diagnosis whose code begins like one of the head and neck and is none known here: `C10.90`."""
+        code = concept(condition.resource.get("code"), self.tables)
+        known = self.tables.code_map(self.config.condition_site)
+        if standing(condition, self.tables)[0] is Standing.WITHDRAWN or self._in_head_and_neck(condition):
+            return
+        if any(
+            system == its and text.startswith(start) and not self.tables.systems[system].dots_count
+            for system, text in code.codes
+            for its, start in known
+        ):
+            lesions.unsettled.append(condition)
+            self.remarks.warn(
+                "unreadable-code",
+                condition.at("code"),
+                f"`{shown(', '.join(each for _, each in code.raw))}` begins like a code of the head and neck, and is "
+                "none known here: it is no target lesion, which does not say that there is none; send a code of the "
+                "tables",
+            )
 
     def _is_node(self, condition: Entry) -> bool:
         return concept(condition.resource.get("code"), self.tables).any_in(self.tables.value_set(self.config.nodes))

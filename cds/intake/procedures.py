@@ -11,7 +11,7 @@ from typing import Final
 from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import concept, extension
-from cds.intake.document import child, children, string
+from cds.intake.document import child, children, number, string
 from cds.intake.lesions import Tumour
 from cds.intake.moments import Dated, Moment, dated_by
 from cds.intake.refusals import accepted, denied, permitted, refused
@@ -24,6 +24,7 @@ from cds.vocabulary import FactDefinition, Level
 
 _DONE: Final = frozenset({"completed"})
 _GIVEN: Final = frozenset({"completed", "in-progress"})
+_DELIVERED: Final = frozenset({"totalDoseDelivered", "fractionsDelivered"})
 _NOT_GIVEN: Final = frozenset({"not-done", "entered-in-error", "preparation", "on-hold"})
 
 
@@ -210,6 +211,14 @@ def _courses(entry: Entry, reader: TreatmentReader, setting: Setting) -> Iterato
             )
         elif status not in _GIVEN:
             state, weak = Absent(AbsenceReason.INDETERMINATE, f"a treatment has the status {shown(status)}"), True
+        elif _delivered_nothing(entry, setting):
+            state, weak = Absent(AbsenceReason.INDETERMINATE, "a treatment says that nothing was delivered"), True
+            setting.remarks.warn(
+                "contradictory-value",
+                entry.at("extension"),
+                f"`{shown(entry.key)}` is {status} and says that no dose or fraction was delivered: whether it was "
+                "given stays unknown; send what was delivered, or the status not-done",
+            )
         role = Role.VALUE if isinstance(state, Known) else Role.ABSENCE
         value = entry.source("code", role=role, date=dated.text, mapping=reader.id)
         sources = (value, *context, *setting.references.subject_sources(entry), *dated.sources, *volumes, *named)
@@ -217,6 +226,17 @@ def _courses(entry: Entry, reader: TreatmentReader, setting: Setting) -> Iterato
         yield _Course(
             entry, tumour.id, where, state, moment, end, status == "in-progress", tuple(dict.fromkeys(sources)), weak
         )
+
+
+def _delivered_nothing(entry: Entry, setting: Setting) -> bool:
+    """Whether a treatment says of a volume that no dose, or no fraction, was delivered to it."""
+    said = (
+        child(inner, "valueQuantity").get("value") if "valueQuantity" in inner else inner.get("valueUnsignedInt")
+        for _, item in extension(entry.resource, setting.tables.extensions.dose_to_volume)
+        for inner in children(item, "extension")
+        if string(inner, "url") in _DELIVERED
+    )
+    return any(amount is not None and amount <= 0 for amount in map(number, said))
 
 
 def _ended(entry: Entry) -> bool:

@@ -263,7 +263,7 @@ def _interval(raw: object, element: str, kind: NumberType | QuantityType, tables
     if element in ("valueInteger", "valueDecimal") and isinstance(kind, NumberType):
         value = number(raw)
         if value is not None and (element == "valueDecimal" or isinstance(raw, int)):
-            return Interval.point(Fraction(value)).on_grid(kind.decimals)
+            return _point(Fraction(value), kind)
     return None
 
 
@@ -271,7 +271,7 @@ def _quantity(raw: Json, kind: NumberType | QuantityType, tables: MappingTables)
     value = _amount(raw, kind, tables)
     comparator = raw.get("comparator")
     if comparator is None:
-        return Interval.point(value).on_grid(kind.decimals)
+        return _point(value, kind)
     match comparator.strip() if isinstance(comparator, str) else comparator:
         case "<":
             return Interval.below(value, open_end=True).on_grid(kind.decimals)
@@ -287,6 +287,14 @@ def _quantity(raw: Json, kind: NumberType | QuantityType, tables: MappingTables)
                 "unreadable-value",
                 f"`{shown(other)}` is no comparator; accepted are <, <=, >= and >",
             )
+
+
+def _point(value: Fraction, kind: NumberType | QuantityType) -> Interval:
+    """One number. A grade between two grades is none: rounding it, or taking it for both, would be a guess."""
+    if isinstance(kind, NumberType) and kind.decimals == 0 and value.denominator != 1:
+        given = Interval.point(value)
+        raise _Unread(AbsenceReason.UNREADABLE_VALUE, "unreadable-value", f"`{given}` is no whole number; send one")
+    return Interval.point(value).on_grid(kind.decimals)
 
 
 def _range(raw: Json, kind: NumberType | QuantityType, tables: MappingTables) -> Interval:

@@ -341,3 +341,77 @@ def test_a_unit_for_people_that_is_another_than_the_code_is_believed_in_neither(
 def test_a_count_in_another_spelling_of_its_unit_is_read(unit: str, expected: str, read: Reader) -> None:
     count = r.observation(r.concept(r.LOINC, "777-3"), valueQuantity=r.quantity(150, "10*3/uL", unit=unit))
     assert r.said(read(count).patient["platelets"]) == expected
+
+
+# ------------------------------------------------------------------------------- what was refuted, or not given at all
+
+
+@pytest.mark.parametrize("system", ["http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10", ICD_10_GM])
+@pytest.mark.parametrize("code", ["C10.9+0", "C10.90"])
+def test_a_head_and_neck_code_of_a_spelling_not_known_here_is_named(code: str, system: str, read: Reader) -> None:
+    case = read(r.recurrence(code=r.concept(system, code)))
+    assert not case.lesions
+    assert [i.expression for i in case.issues if i.code == "unreadable-code"] == ["Bundle.entry[1].resource.code"]
+    assert not r.codes(read(r.recurrence(code=r.concept(system, "C50.9"))))
+
+
+def refuted(code: str, recorded: str, **more: Any) -> Json:
+    said = r.concept("http://terminology.hl7.org/CodeSystem/condition-ver-status", "refuted")
+    other = {"verificationStatus": said, "recordedDate": recorded, **more}
+    return {key: value for key, value in r.problem(code, "c9", **other).items() if key != "clinicalStatus"}
+
+
+@pytest.mark.parametrize(
+    ("code", "recorded", "expected"),
+    [
+        (HAEMOPHILIA, "2026-10", "absent: indeterminate"),
+        (HAEMOPHILIA, "2024-03-01", "absent: indeterminate"),
+        (HAEMOPHILIA, "2023", "true"),
+        ("D67", "2026-10", "true"),
+    ],
+    ids=["later", "the same day", "earlier", "another diagnosis"],
+)
+def test_a_diagnosis_that_was_refuted_since_is_in_doubt(
+    code: str, recorded: str, expected: str, read: Reader
+) -> None:
+    case = read(r.problem(HAEMOPHILIA, recordedDate="2024-03-01"), refuted(code, recorded))
+    fact = case.patient["bleedingDisorder"]
+    assert r.said(fact) == expected
+    assert ("conflicting-sources" in r.codes(case)) == (expected != "true")
+    assert ("Condition.verificationStatus" in {s.path for s in fact.sources if "c9" in s.resource}) == (
+        expected != "true"
+    )
+
+
+def test_another_diagnosis_that_was_entered_in_error_leaves_one_as_it_is(read: Reader) -> None:
+    held = r.problem(HAEMOPHILIA, recordedDate="2024-03-01")
+    wrong = r.concept("http://terminology.hl7.org/CodeSystem/condition-ver-status", "entered-in-error")
+    case = read(held, refuted(HAEMOPHILIA, "2026-10", verificationStatus=wrong))
+    assert r.said(case.patient["bleedingDisorder"]) == "true"
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.5, "absent: unreadable-value"), (1.0, "1")])
+def test_a_grade_between_two_grades_is_unread(value: float, expected: str, read: Reader) -> None:
+    case = read(r.observation("ecog", valueQuantity=r.quantity(value)))
+    assert r.said(case.patient["ecog"]) == expected
+    assert ("unreadable-value" in r.codes(case)) == (value == 1.5)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "expected"),
+    [
+        ([{"url": "totalDoseDelivered", "valueQuantity": r.quantity(7000, "cGy")}], "true"),
+        ([{"url": "totalDoseDelivered", "valueQuantity": r.quantity(0, "cGy")}], "absent: indeterminate"),
+        ([{"url": "totalDoseDelivered", "valueQuantity": r.quantity(0.0, "Gy")}], "absent: indeterminate"),
+        ([{"url": "fractionsDelivered", "valueUnsignedInt": 0}], "absent: indeterminate"),
+    ],
+    ids=["70 Gy", "0 cGy", "0 Gy", "no fraction"],
+)
+def test_a_course_that_delivered_nothing_is_not_known_to_have_been_given(
+    delivered: list[Json], expected: str, read: Reader
+) -> None:
+    dose = {"url": f"{r.MCODE}mcode-radiotherapy-dose-delivered-to-volume", "extension": delivered}
+    case = read(r.tumour(), r.procedure(RADIOTHERAPY, reasonReference=r.about(), extension=[dose]))
+    assert lesion(case, "priorRadiotherapyToSite") == expected
+    assert case.lesions[0].facts["timeSinceRadiotherapy"].is_known == (expected == "true")
+    assert ("contradictory-value" in r.codes(case)) == (expected != "true")
