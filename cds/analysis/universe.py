@@ -128,7 +128,7 @@ def interval(low: int, high: int, definition: FactDefinition) -> Interval:
     """The interval between two places.
 
     >>> from cds.testing import sample_vocabulary
-    >>> str(interval(1, 9, sample_vocabulary().fact(Level.LESION, "diameter")))
+    >>> str(interval(1, 99, sample_vocabulary().fact(Level.LESION, "diameter")))
     '> 0 and < 5'
     """
     step = Fraction(1, scale(definition))

@@ -26,6 +26,7 @@ FAMILIES = {
     "ServiceRequest": "requests", "Observation": "findings", "ImagingStudy": "imaging",
     "MedicationRequest": "medications",
     "MedicationStatement": "medicationStatements", "MedicationAdministration": "medicationAdministrations",
+    "MedicationDispense": "medicationDispenses",
     "Consent": "consents", "QuestionnaireResponse": "forms",
 }  # fmt: skip
 
