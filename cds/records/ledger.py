@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import uuid
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -57,6 +58,8 @@ class Records:
         self._engine = engine
         self._pseudonyms = pseudonyms
         self._clock = clock
+        # Who forgets to close lets go all the same; from Python 3.13 on a forgotten connection is a warning.
+        self._let_go = weakref.finalize(self, engine.dispose)
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -370,7 +373,11 @@ def open_records(
     `RecordsUnavailable`.
     """
     engine = open_engine(url, create=create)
-    upgrade(engine)
+    try:
+        upgrade(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return Records(engine, pseudonyms=Pseudonyms(pseudonym_key) if pseudonym_key else None, clock=clock)
 
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_what_is_refused_leaves_no_record(rules: Path, file: Path) -> None:
 
 
 def break_database(file: Path) -> None:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("ALTER TABLE entry RENAME TO entry_lost")
 
 
@@ -106,7 +107,7 @@ def test_every_answer_without_a_record_is_counted_whatever_its_door(
 
 def test_a_service_whose_database_can_be_read_and_not_written_is_not_ready(rules: Path, file: Path) -> None:
     with client_of(rules, file) as client:
-        with sqlite3.connect(file) as connection:
+        with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'full'); END")
         assert client.get("/health/ready").status_code == 503
 
@@ -162,6 +163,7 @@ def test_where_nothing_is_recorded_every_answer_says_so(rules: Path, file: Path,
 
 KILLED = """
 import asyncio, os, signal, sys
+from contextlib import closing
 from pathlib import Path
 from pydantic import SecretStr
 from cds.service import Settings, create_app
