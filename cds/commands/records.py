@@ -71,7 +71,7 @@ def _list(records: Records, arguments: argparse.Namespace, _: Settings) -> int:
 def _kind(text: str | None) -> Kind | None:
     for kind in get_args(Kind):
         if text is not None and text.rstrip("s") == kind:
-            return kind  # type: ignore[no-any-return]
+            return kind  # type: ignore[no-any-return]  # get_args loses the type
     if text is not None:
         raise UnusableArgument(f"--kind: `{text[:60]}` is no kind of record; accepted are {', '.join(get_args(Kind))}")
     return None

@@ -53,7 +53,7 @@ def _marked(marker: object, inner: dict[str, Any]) -> CoreSchema | None:
     """The native counterpart of what the library checks in Python around its `inner` schema."""
     kind = type(marker)
     if kind in _CALENDAR:
-        own: re.Pattern[str] = marker.pattern  # type: ignore[attr-defined]
+        own: re.Pattern[str] = marker.pattern  # type: ignore[attr-defined]  # only markers with a pattern come here
         return core_schema.chain_schema([_text(own.pattern), _text(_CALENDAR[kind])])
     if kind is fhir.Decimal:
         return core_schema.union_schema(
