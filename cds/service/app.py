@@ -26,7 +26,7 @@ from cds.intake.document import Limits
 from cds.records import Records, RecordsUnavailable, open_records
 from cds.service import fhir, hooks
 from cds.service.batch import ACCEPTED, NDJSON, Batch
-from cds.service.board import Board
+from cds.service.board import add_board
 from cds.service.description import (
     DESCRIPTION,
     RECORD,
@@ -108,7 +108,7 @@ def create_app(settings: Settings | None = None, *, evaluate: Evaluate | None = 
     _add_operation(app, runtime, metrics)
     hooks.add_to(app, runtime)
     fhir.add_to(app, runtime)
-    Board(runtime, find_examples(chosen.examples)).add_to(app)
+    add_board(app, runtime, find_examples(chosen.examples))
 
     async def refuse(request: Request, error: CdsError) -> Response:
         if isinstance(error, NoAdvice):

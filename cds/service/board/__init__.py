@@ -3,4 +3,4 @@
 Server-rendered, every text escaped, nothing loaded from elsewhere, no script.
 """
 
-from cds.service.board.pages import Board as Board
+from cds.service.board.pages import add_board as add_board

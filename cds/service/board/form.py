@@ -1,8 +1,8 @@
-"""The form of the first page: its fields as a browser sends them, and the bundle pasted or from a file."""
+"""Forms as browsers send them, and the bundle of the first page's form, pasted or from a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -16,16 +16,19 @@ URLENCODED: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 FORM_TYPES: Final = (URLENCODED, MULTIPART)
 FIELDS: Final = ("bundle", "file", *NAMES, "unfold")
+"""The fields of the first page's form."""
+MOST_FIELDS: Final = 2000
+"""Fields of any form: one for each fact of a few lesions and their structures."""
 
 
-def fields_of(content_type: str, body: bytes) -> Mapping[str, bytes]:
-    """The fields of a form by name, those that it does not have left out. Raises `Refused` (400).
+def fields_of(content_type: str, body: bytes, names: Sequence[str] = FIELDS) -> Mapping[str, bytes]:
+    """The fields of a form that are named here, those that it does not have left out. Raises `Refused` (400).
 
     The whole form stays in memory: a record is never written to a temporary file.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     fields = _multipart(content_type, body) if media_type == MULTIPART else _urlencoded(body)
-    return {name: value for name, value in fields if name in FIELDS}
+    return {name: value for name, value in fields if name in names}
 
 
 def bundle_of(fields: Mapping[str, bytes]) -> bytes:
@@ -40,7 +43,7 @@ def bundle_of(fields: Mapping[str, bytes]) -> bytes:
 def _urlencoded(body: bytes) -> list[tuple[str, bytes]]:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict",
-                          max_num_fields=len(FIELDS))  # fmt: skip
+                          max_num_fields=MOST_FIELDS)  # fmt: skip
     except ValueError as error:  # UnicodeError is one, too
         raise _unreadable() from error
     return [(name, value.encode()) for name, value in pairs]
@@ -52,7 +55,7 @@ def _multipart(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
     head = f"Content-Type: {content_type}\r\n\r\n".encode("ascii")
     form = BytesParser(policy=HTTP).parsebytes(head + body)
     parts = form.get_payload()
-    if not form.is_multipart() or not isinstance(parts, list) or len(parts) > len(FIELDS) or form.defects:
+    if not form.is_multipart() or not isinstance(parts, list) or len(parts) > MOST_FIELDS or form.defects:
         raise _unreadable()
     return [_field(part) for part in parts]
 

@@ -41,7 +41,7 @@ def test_what_the_form_does_not_ask_for_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"no form", a_form(bundle=b"{}")[:-8], a_form(**{f"f{n}": b"x" for n in range(40)}),
+    [b"", b"no form", a_form(bundle=b"{}")[:-8], a_form(**{f"f{n}": b"x" for n in range(2001)}),
      a_form(bundle=b"x").replace(b'name="bundle"', b'name="bundle"\r\nContent-Type: message/rfc822')],
 )  # fmt: skip
 def test_what_is_no_form_is_refused(body: bytes) -> None:
@@ -72,3 +72,19 @@ def test_neither_a_file_nor_a_text_is_told_so(board: TestClient) -> None:
     page = board.post("/board", data={"as_of": "2026-11-22"}, files={"file": ("", b"", "application/json")})
     assert page.status_code == 400
     assert "No answer" in page.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://elsewhere.example"},
+     {"Origin": "null"}],
+)  # fmt: skip
+def test_a_form_that_another_site_sends_is_refused(board: TestClient, headers: dict[str, str]) -> None:
+    answer = board.post("/board", data={"bundle": "{}"}, headers=headers)
+    assert answer.status_code == 403
+    assert "foreign-form" in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}])
+def test_a_form_of_our_own_is_read(board: TestClient, headers: dict[str, str]) -> None:
+    assert "foreign-form" not in board.post("/board", data={"bundle": "{}"}, headers=headers).text

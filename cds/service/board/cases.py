@@ -1,0 +1,133 @@
+"""The first page, and the page of one case: an example's, a pasted bundle's, a record's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import anyio.to_thread
+from fastapi import Request, Response
+from starlette.datastructures import QueryParams
+from starlette.responses import RedirectResponse
+
+from cds.board.case import CaseView, case_view
+from cds.errors import Issue
+from cds.intake.document import parse_document
+from cds.recommendation.model import Recommendation
+from cds.ruleset.model import PHASES
+from cds.service.board.archive import Recorded
+from cds.service.board.form import FIELDS, bundle_of
+from cds.service.board.shell import FAILURES, Route, Shell
+from cds.service.examples import Example
+from cds.service.outcomes import Refused
+from cds.service.requests import NAMES, Asked, asked, today
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One answer that is about to be shown: an example's title, its bundle where that is at hand, and its record."""
+
+    title: str
+    answer: Recommendation
+    bundle: bytes | Mapping[str, object] | None
+    record: str | None
+    unfold: bool
+    address: str | None
+    recorded: Recorded | None = None
+
+
+class CasePages:
+    """The first page, the examples, and what is made of a form."""
+
+    def __init__(self, shell: Shell, examples: Mapping[str, Example]) -> None:
+        self._shell = shell
+        self._examples = examples
+
+    def routes(self) -> tuple[Route, ...]:
+        """The addresses of these pages."""
+        return (
+            ("/", self.first, "GET"), ("/style.css", self.style, "GET"), ("/board", self.form, "POST"),
+            ("/board", self.back, "GET"), ("/board/{name}", self.example, "GET"),
+        )  # fmt: skip
+
+    async def first(self, request: Request) -> Response:
+        """What this is, the examples, and the form."""
+        return await self._shell.html(
+            request, "index.html", examples=self._examples.values(), today=today(), phases=PHASES
+        )
+
+    async def style(self) -> Response:
+        """The only style sheet."""
+        return Response(self._shell.style_sheet, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+    async def back(self) -> Response:
+        """A reader who reloads the address of a form's answer has nothing to send: back to the form."""
+        return RedirectResponse("/", status_code=303)
+
+    async def example(self, name: str, request: Request) -> Response:
+        """The answer for an example patient."""
+        example = self._examples.get(name)
+        if example is None:
+            told = Issue("error", "not-found", "", "there is no example of this name")
+            return await self._shell.problem(request, 404, [told])
+        query = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+        unfold = ("unfold", "true") in query
+        named = QueryParams([(key, value) for key, value in query if key != "unfold"])
+
+        def ask() -> Asked:
+            wanted = asked(example.file.read_bytes(), named, self._shell.runtime.limits)
+            return wanted if "as_of" in named or example.as_of is None else replace(wanted, as_of=example.as_of)
+
+        return await self.decided(
+            request, ask, "GET /board/{name}", title=example.title, unfold=unfold, address=f"/board/{name}"
+        )
+
+    async def form(self, request: Request) -> Response:
+        """The answer for a bundle that was pasted or chosen as a file."""
+        try:
+            fields = await self._shell.fields(request, FIELDS)
+            bundle = bundle_of(fields)
+        except Refused as error:
+            return await self._shell.failed(request, error)
+        unfold = fields.get("unfold") == b"true"
+
+        def ask() -> Asked:
+            named = {name: fields[name].decode("utf-8", "replace") for name in NAMES if fields.get(name)}
+            return asked(bundle, QueryParams(named), self._shell.runtime.limits)
+
+        return await self.decided(request, ask, "POST /board", title="", unfold=unfold, address=None)
+
+    async def decided(
+        self, request: Request, ask: Callable[[], Asked], door: str, *, title: str, unfold: bool, address: str | None
+    ) -> Response:
+        """The page of the answer to what `ask` asks; `door` is the address that was asked."""
+        asked_for: list[Asked] = []
+
+        def asking() -> Asked:
+            asked_for.append(ask())
+            return asked_for[-1]
+
+        caller = getattr(request.state, "caller", None)
+        try:
+            decided = await self._shell.runtime.decide(asking, door=door, caller=caller)
+        except FAILURES as error:
+            return await self._shell.failed(request, error)
+        shown = Shown(title, decided.answer, asked_for[-1].bundle, decided.record, unfold, address)
+        return await self.show(request, shown)
+
+    async def show(self, request: Request, shown: Shown) -> Response:
+        """The page of an answer that was given, and may be a recorded one."""
+        texts = self._shell.texts(request)
+        title = shown.title or texts("recorded.title" if shown.recorded is not None else "case.pasted")
+        case = await anyio.to_thread.run_sync(self._view, shown)
+        return await self._shell.html(
+            request, "case.html", case=case, title=title, unfold=shown.unfold,
+            address=shown.address, record=shown.record if shown.recorded is None else None, recorded=shown.recorded,
+            same_rules=shown.answer.rule_set.digest == self._shell.runtime.rules.digest,
+        )  # fmt: skip
+
+    def _view(self, shown: Shown) -> CaseView:
+        bundle = shown.bundle
+        return case_view(
+            shown.answer, parse_document(bundle, self._shell.runtime.limits) if isinstance(bundle, bytes) else bundle
+        )
