@@ -16,6 +16,8 @@ MOST_CHARACTERS: Final = 3_000
 """Of one resource; of a longer one only the marked elements are shown."""
 MOST_IN_ALL: Final = 40_000
 """Of all resources; what comes after is named by its path alone."""
+WIDTH: Final = 76
+"""Columns of a line, so that it fits a page of A4."""
 _ENTRY: Final = re.compile(r"Bundle\.entry\[([0-9]{1,6})\]")
 
 
@@ -111,6 +113,10 @@ def _pieces(value: object, path: str, marks: Mapping[str, str], depth: int) -> I
     if path in marks:
         yield Piece("".join(piece.text for piece in _pieces(value, path, {}, depth)), marks[path], path)
         return
+    if not any(each.startswith(path) for each in marks) and _width(value, WIDTH - 2 * depth) >= 0:
+        # What is short stands on one line: a resource is then read at a glance, and weighs half as much.
+        yield Piece(_text(value))
+        return
     indent, close = "  " * (depth + 1), "  " * depth
     if isinstance(value, Mapping) and value:
         yield Piece("{\n")
@@ -131,10 +137,31 @@ def _pieces(value: object, path: str, marks: Mapping[str, str], depth: int) -> I
 
 
 def _text(value: object) -> str:
-    """A value as JSON; a number that was read exactly stands as it was sent, with its last zeros."""
+    """A value as JSON on one line; a number that was read exactly stands as it was sent, with its last zeros."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_text(name)}: {_text(member)}" for name, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
     if isinstance(value, Decimal):
         return str(value)
     return orjson.dumps(value, default=str).decode("utf-8")
+
+
+def _width(value: object, room: int) -> int:
+    """The room that is left on a line after a value; negative where it does not fit."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            room = _width(member, room - len(name) - 6)
+            if room < 0:
+                return room
+        return room - 2
+    if isinstance(value, list):
+        for member in value:
+            room = _width(member, room - 2)
+            if room < 0:
+                return room
+        return room - 2
+    return room - len(_text(value))
 
 
 def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:

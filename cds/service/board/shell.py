@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 import anyio.to_thread
 import jinja2
 from fastapi import Request, Response
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from cds import __version__
@@ -132,11 +133,16 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        "printable": printable, "spoken": words.spoken, "fact_label": words.fact_label, "telling": telling,
-        "element": words.element, "proportion": proportion_text, "reference": reference, "day": _day,
+        "printable": printable, "content": _content, "spoken": words.spoken, "fact_label": words.fact_label,
+        "telling": telling, "element": words.element, "proportion": proportion_text, "reference": reference, "day": _day,
         "moment": _moment, "leading": _leading, "first_few": _first_few, "the_rest": _the_rest,
     }  # fmt: skip
     return environment
+
+
+def _content(text: str) -> Markup:
+    """A text as the content of an element, never of an attribute: quotation marks stay, which JSON is full of."""
+    return Markup(escape(text).replace("&#34;", '"').replace("&#39;", "'"))  # nosec B704 - escaped, but for these two
 
 
 def _day(fact: FactPart) -> str:

@@ -69,7 +69,7 @@ def test_the_checklist_has_need_measures_monitoring_and_why_not(case: Page) -> N
     for told in (
         "Required for 4, undetermined for 0, not required for ",
         "hydrodissection + gauze soaked in warm water", "No measure is open for: left carotid artery",
-        "gas dissection : advised against", "Adhesions after surgery or radiotherapy", "Monitoring",
+        "gas dissection: advised against", "Adhesions after surgery or radiotherapy", "Monitoring",
         "beyond the institution's limit", "The plan does not cover:",
     ):  # fmt: skip
         assert told in case.text, told
