@@ -181,6 +181,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--examples", metavar="FOLDER", help="the folder of example patients (default: fhir_examples)")
     _rules(serve)
 
+    conformance = command("conformance", "conformance:run", "put published cases to a service, print a scorecard",
+                          "cds conformance http://127.0.0.1:8000")  # fmt: skip
+    conformance.add_argument("url", metavar="URL", nargs="?", help="the address of the service, without a path")
+    conformance.add_argument("--write", metavar="FOLDER", help="ask nobody; write the cases as files")
+    conformance.add_argument("--token-file", metavar="FILE", help="a file with the bearer token to send")
+    conformance.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+    _rules(conformance)
+
     _records(command)
 
     bundle = command("case-to-bundle", "bundles:run", "print the smallest FHIR bundle that reads as a case",

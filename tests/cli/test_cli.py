@@ -19,7 +19,10 @@ from cds.recommendation.model import Recommendation
 
 Cds = Callable[..., Any]
 AS_OF = ("--as-of", "2026-11-22")
-COMMANDS = ("evaluate", "facts", "explain", "check", "test", "serve", "records", "case-to-bundle", "export")
+COMMANDS = (
+    "evaluate", "facts", "explain", "check", "format", "test", "verify", "compare", "mutate", "cover", "serve",
+    "conformance", "records", "case-to-bundle", "export",
+)  # fmt: skip
 
 
 def example(repository: Path, number: str) -> str:
