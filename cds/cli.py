@@ -243,6 +243,16 @@ def _analysis(command: Callable[[str, str, str, str], argparse.ArgumentParser]) 
         each.add_argument("--rule", metavar="ID", help="this criterion only")
         each.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
         _seconds(each)
+    regions = command("regions", "regions:run", "print the grounds that can stand together against an option",
+                      "cds regions cryoablation --slice patient.inr lesion.maxDiameter --out slice.svg")  # fmt: skip
+    regions.add_argument("option", metavar="OPTION", help="an option of the rule set")
+    regions.add_argument("--most", metavar="N", type=_days, default=40, help="regions to enumerate (default: 40)")
+    regions.add_argument("--slice", metavar="FACT", nargs=2, help="draw what becomes of it as two facts vary (SVG)")
+    regions.add_argument("--base", metavar="CASE", help="slice: the patient otherwise, a worked case (YAML)")
+    regions.add_argument("--out", metavar="FILE", help="slice: the file to write (default: standard output)")
+    regions.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+    _rules(regions)
+    _seconds(regions)
     mutate.add_argument("--workers", type=_workers, default=2, help="processes that run the cases (default: 2)")
 
 

@@ -20,8 +20,8 @@ from cds.recommendation.model import Recommendation
 Cds = Callable[..., Any]
 AS_OF = ("--as-of", "2026-11-22")
 COMMANDS = (
-    "evaluate", "facts", "explain", "check", "format", "test", "verify", "compare", "mutate", "cover", "serve",
-    "conformance", "records", "case-to-bundle", "export",
+    "evaluate", "facts", "explain", "check", "format", "test", "verify", "compare", "mutate", "cover", "regions",
+    "serve", "conformance", "records", "case-to-bundle", "export",
 )  # fmt: skip
 
 
