@@ -131,7 +131,7 @@ make_environment() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# add_test_systems: installs PostgreSQL, a browser and Node.js where they are missing.
+# add_test_systems: installs PostgreSQL, a browser, Node.js and what WeasyPrint draws with where they are missing.
 add_test_systems() {
     missing=
     command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
@@ -139,6 +139,8 @@ add_test_systems() {
         missing="$missing postgresql"
     command -v node >/dev/null 2>&1 || missing="$missing nodejs"
     command -v npm >/dev/null 2>&1 || missing="$missing npm"
+    ls /usr/lib/*/libpangoft2-1.0.so.0 >/dev/null 2>&1 || missing="$missing libpango-1.0-0 libpangoft2-1.0-0"
+    [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
     if [ -n "$missing" ]; then
         # shellcheck disable=SC2086  # a list of names
         install_packages $missing

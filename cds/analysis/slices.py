@@ -186,6 +186,9 @@ def thresholds(rules: RuleSet, definition: FactDefinition, phase: Phase) -> froz
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 136, 52, 250, 64
 _MOST_DOTS, _MOST_LETTERS = 7, 34
+_LEGEND: Final = (
+    "● a worked case of this verdict; ○ a worked case that other facts make something else; bold: the threshold itself"
+)
 _STYLE: Final = (
     "text{font:13px system-ui,sans-serif;fill:#16191d}.head{font-weight:600}.quiet{fill:#4a535c;font-size:12px}"
     "rect{stroke:#59636d}.threshold{font-weight:700}.eligible{fill:#e3f3e9}.conditional{fill:#fdf0d5}"
@@ -218,8 +221,7 @@ def svg(drawn: Slice, title: str) -> str:
         parts.append(_label(each, _LEFT + _WIDTH * column + _WIDTH // 2, below + 20, "middle"))
     parts += [
         f'<text class="quiet" x="{_LEFT}" y="{below + 44}">{escape(_axis(drawn.across))} →</text>',
-        f'<text class="quiet" x="12" y="{below + 72}">● a worked case of this verdict; ○ a worked case that other facts '
-        "make something else; bold: the threshold itself</text>",
+        f'<text class="quiet" x="12" y="{below + 72}">{_LEGEND}</text>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -244,6 +246,7 @@ def _drawn_cell(cell: Cell, x: int, y: int) -> Iterator[str]:
     yield f'<text x="{x + 8}" y="{y + 20}">{SYMBOLS[cell.verdict]} {word}</text>'
     for place, kind in enumerate(["alike"] * len(cell.alike) + ["otherwise"] * len(cell.otherwise)):
         if place == _MOST_DOTS:
-            yield f'<text class="quiet" x="{x + _WIDTH - 8}" y="{y + 42}" text-anchor="end">+{len(named) - _MOST_DOTS}</text>'
+            more = f"+{len(named) - _MOST_DOTS}"
+            yield f'<text class="quiet" x="{x + _WIDTH - 8}" y="{y + 42}" text-anchor="end">{more}</text>'
             return
         yield f'<circle class="{kind}" cx="{x + 14 + 12 * place}" cy="{y + 37}" r="4"/>'
