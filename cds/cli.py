@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     import argparse
@@ -105,6 +105,15 @@ def _parser() -> argparse.ArgumentParser:
 
             self.exit(UNUSABLE, f"{self.prog}: {printable(message)}; see `{self.prog} --help`\n")
 
+        def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+            # The library takes a list of any length as ended where the first option stands.
+            named, rest = super().parse_known_args(args, namespace)
+            words = [word for word in rest if not word.startswith("-")]
+            if words and hasattr(named, "ids"):
+                named.ids += words
+                rest = [word for word in rest if word.startswith("-") and word != "--"]
+            return named, rest
+
     parser = Parser(
         prog="cds",
         description="Options for a recurrent head and neck cancer, with every reason: never a directive.",
@@ -150,6 +159,10 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--tree", action="store_true", help="print how each truth follows from the facts, step by step"
     )
+    explain.add_argument("--changes", action="store_true", help="print instead what each answer rests on, and the "
+                         "fewest changes of modifiable facts that lead to another")  # fmt: skip
+    explain.add_argument("--exact", action="store_true", help="with --changes: by the solver also what takes more "
+                         "changes at once than are searched, or that nothing does")  # fmt: skip
 
     check = command("check", "check:run", "check a rule set: form, names, types, units, references",
                     "cds check rules/recurrent-head-and-neck --as-of 2026-11-22")  # fmt: skip

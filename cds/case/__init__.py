@@ -2,11 +2,11 @@
 
 from cds.case.case import (
     CLOSING_STATEMENT,
+    IMPLIED,
     Case,
     Lesion,
     Structure,
     assemble,
-    beyond,
     bounded,
     narrowed,
     structures_at_risk,
@@ -26,8 +26,8 @@ from cds.case.facts import (
 from cds.case.provenance import Role, Source
 
 __all__ = [
-    "CLOSING_STATEMENT",
+    "CLOSING_STATEMENT", "IMPLIED",
     "NEVER_RECORDED", "AbsenceReason", "Absent", "Case", "Conflicting", "Fact", "Facts", "Known", "Lesion",
-    "ReportedLesion", "ReportedStructure", "Role", "Source", "Structure", "Value", "assemble", "beyond", "bounded",
+    "ReportedLesion", "ReportedStructure", "Role", "Source", "Structure", "Value", "assemble", "bounded",
     "narrowed", "structures_at_risk",
 ]  # fmt: skip

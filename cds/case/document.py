@@ -101,6 +101,8 @@ class _Table:
             written["sources"] = self.places(fact.sources)
         if fact.note:
             written["note"] = fact.note
+        if fact.dated is not None:
+            written["dated"] = fact.dated.isoformat()
         return written
 
 
@@ -143,7 +145,8 @@ class _Reader:
             state = Absent(AbsenceReason(written["absent"]), written.get("because", ""))
         else:
             state = Conflicting(tuple(_read(value) for value in written["conflicting"]))
-        return Fact(state, self.sources(written.get("sources", ())), written.get("note", ""))
+        dated = dt.date.fromisoformat(written["dated"]) if "dated" in written else None
+        return Fact(state, self.sources(written.get("sources", ())), written.get("note", ""), dated)
 
 
 def _read(written: object) -> Value:

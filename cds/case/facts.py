@@ -5,6 +5,7 @@ Absent and conflicting are both unknown to logic.
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,11 @@ class Fact:
     sources: tuple[Source, ...] = ()
     note: str = ""
     """How the value came about where no element carries it (silence, a closing statement, an age)."""
+    dated: dt.date | None = field(default=None, compare=False, repr=False)
+    """The earliest day that the oldest of its statements may be of, where the vocabulary names a limit of age.
+
+    It is no part of what the fact says: two that differ only here are the same fact.
+    """
 
     @property
     def value(self) -> Value | None:

@@ -82,6 +82,21 @@ def case_from_mapping(vocabulary: Vocabulary, mapping: Mapping[str, object]) -> 
     return case
 
 
+def state_of(definition: FactDefinition, written: object, where: str, vocabulary: Vocabulary) -> State:
+    """The state of one fact as a file states it. Raises `CaseFileError`; `where` names the place of what was written.
+
+    >>> from cds.testing import sample_vocabulary
+    >>> vocabulary = sample_vocabulary()
+    >>> str(state_of(vocabulary.fact(Level.PATIENT, "weight"), "< 70", "patient.weight", vocabulary).value)
+    '< 70'
+    """
+    reader = _Reader(vocabulary)
+    state = reader.state(definition, written, where)
+    if state is None:
+        raise CaseFileError(reader.issues)
+    return state
+
+
 class _Reader:
     """Reads on after a problem, so that all of a file are reported together."""
 

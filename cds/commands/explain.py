@@ -1,4 +1,4 @@
-"""`cds explain`: every criterion with its condition, its truth, and the facts and thresholds it read."""
+"""`cds explain`: every criterion with its condition, its truth, and what it read; or what would change the answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 
 from cds.api import evaluate, read_case
+from cds.commands.changes import changes_page
 from cds.commands.inputs import for_each_bundle, shown, the_day, the_phase, the_rules
 from cds.commands.streams import UnusableArgument, columns
 from cds.explanation.text import lay_out
@@ -14,7 +15,11 @@ from cds.language.suggestion import did_you_mean
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the criteria of each bundle, or how each truth follows."""
+    """Print the criteria of each bundle, how each truth follows, or what would change the answer."""
+    if arguments.changes and (arguments.rule is not None or arguments.tree):
+        raise UnusableArgument("--changes: it is about the whole answer; leave out --rule and --tree")
+    if arguments.exact and not arguments.changes:
+        raise UnusableArgument("--exact: it belongs to --changes; give both")
     phase, rules = the_phase(arguments), the_rules(arguments)
     ids = criteria_ids(rules, phase)
     rule = arguments.rule
@@ -25,7 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     as_of = the_day(arguments)
 
     def act(name: str, content: bytes) -> Iterator[str]:
-        if arguments.tree:
+        if arguments.changes:
+            case = read_case(content, as_of=as_of, rules=rules, lesion=arguments.lesion)
+            page = changes_page(case, rules, phase, name=shown(name), exact=arguments.exact)
+        elif arguments.tree:
             case = read_case(content, as_of=as_of, rules=rules, lesion=arguments.lesion)
             page = tree_page(case, rules, phase, name=shown(name), rule=rule)
         else:

@@ -125,6 +125,10 @@ class _Answer:
             entries.append(Entry(f"About the input: {words.counted(remarks, 'remark')} ({UNFOLD})."))
         if rules.overrides:
             entries.append(Entry(f"Set by the institution: {', '.join(map(words.spoken, rules.overrides))}."))
+        entries += self._borderline()
+        if self.answer.valid_until is not None:
+            until = self.answer.valid_until
+            entries.append(Entry(f"Holds until {until.last_day}: {' '.join(until.because)}"))
         engines = self.answer.engines
         if self.unfold:
             entries.append(Entry(f"Rules {rules.id} {rules.version}, {rules.digest}."))
@@ -134,6 +138,27 @@ class _Answer:
         lesions = words.counted(len(self.answer.lesions), "lesion")
         detail = f"as of {self.answer.as_of} · {self.answer.phase} · {lesions} · rules {rules.version}: {approved}"
         return Section(1, rules.title or rules.id, detail, tuple(entries))
+
+    def _borderline(self) -> Iterator[Entry]:
+        """The values that cannot be told from a threshold; unless unfolded, those on which a verdict turns."""
+        for each in self.answer.borderline:
+            rules = list(dict.fromkeys(rule for threshold in each.thresholds for rule in threshold.rules))
+            if self.unfold or self._turns_on(rules):
+                of = f" of {each.subject}" if len(self.answer.lesions) > 1 and each.subject != "patient" else ""
+                stated = any(threshold.by == "stated-interval" for threshold in each.thresholds)
+                limits = words.joined([threshold.value for threshold in each.thresholds], "and")
+                text = f"Borderline: {each.label}{of} {each.display}, limit {limits}"
+                yield Entry(f"{text} ({'in the range recorded' if stated else 'within rounding'}).", ", ".join(rules))
+
+    def _turns_on(self, rules: Iterable[str]) -> bool:
+        moving = {
+            reason.rule
+            for lesion in self.answer.lesions
+            for option in lesion.options
+            for reason in option.reasons
+            if reason.effect in ("requires", "excludes", "against")
+        }
+        return not moving.isdisjoint(rules)
 
     def _issues(self) -> Iterator[Section]:
         counts = {
@@ -582,6 +607,8 @@ class _Answer:
                 for lesion in self.answer.lesions if (counts := self._counts(lesion))]  # fmt: skip
         resources = dict.fromkeys(each.resource for each in self.answer.excluded)
         told += [f"{words.counted(len(resources), 'resource')} unused"] if resources else []
+        borderline = len(self.answer.borderline) - len(list(self._borderline()))
+        told += [f"{borderline} borderline"] if borderline else []
         if told:
             yield Section(3, "Folded", f"{'; '.join(told)}: {COMMAND}")
 

@@ -33,11 +33,14 @@ def freshened(
     if isinstance(fact.state, (Absent, Conflicting)):
         return fact
     limited = fresh.within is not None and fresh.within in ages
+    spans = [(_span(reading), reading.after) for reading in readings]
+    if fresh.within is not None:
+        first = (span.first if span is not None else dt.date.min for span, _ in spans)
+        fact = replace(fact, dated=min(first, default=None))
     if not fresh.since and not limited:
         return fact
     named = (replace(s, role=Role.CONTEXT.value) for _, event in events for s in event.sources)
     sources = tuple(dict.fromkeys((*fact.sources, *named)))
-    spans = [(_span(reading), reading.after) for reading in readings]
     if any(span is None for span, _ in spans):
         if fresh.since and not limited and _none_matters(fresh, [event for _, event in events]):
             return fact
@@ -63,7 +66,7 @@ def freshened(
             if before is Truth.TRUE or (before is Truth.UNKNOWN and key not in after):
                 says = "is before" if before is Truth.TRUE else "may be before"
                 return Fact(Absent(AbsenceReason.STALE, f"{span} {says} {when}"), sources, fact.note)
-    return Fact(fact.state, sources, fact.note)
+    return replace(fact, sources=sources)
 
 
 def _span(reading: Reading) -> DateSpan | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from fractions import Fraction
-
 from cds.case import AbsenceReason, Absent, Role
 from cds.intake.bundle import Entry
 from cds.intake.moments import Moment, span_of
@@ -12,7 +9,7 @@ from cds.intake.remarks import shown
 from cds.intake.setting import UNREAD, Setting, Use
 from cds.intake.values import measured
 from cds.language.types import NumberType
-from cds.quantities import DateSpan, Interval
+from cds.quantities import DateSpan, age_at
 from cds.ruleset.mapping import fact_key
 
 
@@ -72,16 +69,3 @@ def _read_age(entry: Entry, use: Use, setting: Setting) -> None:
             age = age_at(born, setting.as_of)
             unit = "1" if isinstance(definition.type, NumberType) else "a"
             setting.state(definition, (), measured(age, unit, definition), today, [source], note=f"on {setting.as_of}")
-
-
-def age_at(born: DateSpan, day: dt.date) -> Interval:
-    """Whole years from birth to a day, for every day on which the birth may have been.
-
-    >>> str(age_at(DateSpan.parse("1957-04"), dt.date(2026, 4, 10)))
-    '68 to 69'
-    """
-    return Interval(Fraction(_years(born.last, day)), Fraction(_years(born.first, day)))
-
-
-def _years(born: dt.date, day: dt.date) -> int:
-    return max(0, day.year - born.year - ((day.month, day.day) < (born.month, born.day)))

@@ -9,7 +9,7 @@ from cds.language.names import NameTable
 from cds.language.parser import LEVELS, parse
 from cds.language.printer import print_expression, to_cql
 from cds.language.resolve import check, resolve
-from cds.language.traversal import children, facts_of, parameters_of, walk
+from cds.language.traversal import children, compared, facts_of, parameters_of, walk
 
 __all__ = [
     "LEVELS",
@@ -18,6 +18,7 @@ __all__ = [
     "NameTable",
     "check",
     "children",
+    "compared",
     "facts_of",
     "finding",
     "findings",

@@ -72,3 +72,22 @@ def parameters_of(expression: Expression) -> tuple[ParameterReference, ...]:
     ['parameters.x', 'parameters.y']
     """
     return tuple(dict.fromkeys(node for node, _ in walk(expression) if isinstance(node, ParameterReference)))
+
+
+def compared(node: Expression) -> tuple[Expression | None, tuple[Expression, ...]]:
+    """What a node compares, and what with; `None` for a node that compares nothing.
+
+    >>> from cds.language.parser import parse
+    >>> operand, sides = compared(parse("lesion.depth between 2 and 5"))
+    >>> str(operand), [side.value.numerator for side in sides]
+    ('lesion.depth', [2, 5])
+    """
+    match node:
+        case Comparison():
+            return node.left, (node.right,)
+        case Between():
+            return node.operand, (node.low, node.high)
+        case Membership():
+            return node.operand, node.members
+        case _:
+            return None, ()

@@ -10,8 +10,10 @@ import calendar
 import datetime as dt
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
+from cds.quantities.interval import Interval
 from cds.truth import Truth
 
 _PATTERN: Final = re.compile(
@@ -83,3 +85,27 @@ class DateSpan:
         if self.first.day == 1 and self.last == self.first.replace(day=month_end):
             return f"{self.first.year:04}-{self.first.month:02}"
         return f"{self.first.isoformat()}/{self.last.isoformat()}"
+
+
+def age_at(born: DateSpan, day: dt.date) -> Interval:
+    """Whole years from birth to a day, for every day on which the birth may have been.
+
+    >>> str(age_at(DateSpan.parse("1957-04"), dt.date(2026, 4, 10)))
+    '68 to 69'
+    """
+    return Interval(Fraction(_years(born.last, day)), Fraction(_years(born.first, day)))
+
+
+def birthday(born: dt.date, years: int) -> dt.date:
+    """The day on which somebody becomes so many years old; who was born on 29 February, on 1 March where there is none.
+
+    >>> birthday(dt.date(2008, 2, 29), 18)
+    datetime.date(2026, 3, 1)
+    """
+    year = born.year + years
+    leap_day = (born.month, born.day) == (2, 29) and not calendar.isleap(year)
+    return dt.date(year, 3, 1) if leap_day else born.replace(year=year)
+
+
+def _years(born: dt.date, day: dt.date) -> int:
+    return max(0, day.year - born.year - ((day.month, day.day) < (born.month, born.day)))

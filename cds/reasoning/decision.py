@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from cds.case import NEVER_RECORDED, Case, Lesion
 from cds.reasoning import agreement
 from cds.reasoning.conditions import Derivation, ReferenceEngine, derive
-from cds.reasoning.contexts import Context, contexts_of
+from cds.reasoning.contexts import Context, Contexts, contexts_of
 from cds.reasoning.engine import Engine
 from cds.reasoning.order import PossibleOrder, effective, possible_orders
 from cds.reasoning.settling import OpenCriterion, Settling, settling_facts
@@ -136,12 +136,22 @@ def reason(case: Case, rules: RuleSet, phase: Phase, second: Engine) -> Decision
     Raises `NoAdvice` where the engines disagree or one of them fails.
     """
     rules = rules.on(case.as_of)
-    program = rules.programs[phase]
     contexts = contexts_of(case)
     reference = ReferenceEngine()
-    derivations = agreement.decide(program, contexts, reference, second)
-    reasoning = _Reasoning(case, rules, phase, program, derivations)
-    lesions = tuple(
+    derivations = agreement.decide(rules.programs[phase], contexts, reference, second)
+    lesions = decided_lesions(case, rules, phase, contexts, derivations)
+    return Decision(
+        case, rules, phase, reference.version, second.version, scope_of(lesion.scope for lesion in lesions),
+        lesions, derivations,
+    )  # fmt: skip
+
+
+def decided_lesions(
+    case: Case, rules: RuleSet, phase: Phase, contexts: Contexts, derivations: Mapping[tuple[str, str], Derivation]
+) -> tuple[LesionDecision, ...]:
+    """What the derivations of every criterion come to, lesion by lesion."""
+    reasoning = _Reasoning(case, rules, phase, rules.programs[phase], derivations)
+    return tuple(
         reasoning.lesion(
             lesion,
             next(c for c in contexts.at(Level.LESION) if c.id == lesion.id),
@@ -150,10 +160,6 @@ def reason(case: Case, rules: RuleSet, phase: Phase, second: Engine) -> Decision
              *(c for c in contexts.at(Level.OTHER_LESION) if c.subjects["lesion"] == lesion.id)],
         )
         for lesion in case.lesions
-    )  # fmt: skip
-    return Decision(
-        case, rules, phase, reference.version, second.version, scope_of(lesion.scope for lesion in lesions),
-        lesions, derivations,
     )  # fmt: skip
 
 

@@ -11,14 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from cds.case import NEVER_RECORDED, Fact, Known, Value, beyond
-from cds.language import walk
+from cds.case import NEVER_RECORDED, Fact, Known, Value, bounded
+from cds.language import compared, walk
 from cds.language.syntax import (
-    Between,
-    Comparison,
     Expression,
     FactReference,
-    Membership,
     NumberLiteral,
     QuantityLiteral,
 )
@@ -151,25 +148,22 @@ def _values(
         case NumberType() | QuantityType():
             known = fact.value if isinstance(fact.value, Interval) else None
             bounds = [interval for interval in (known, definition.plausible) if interval is not None]
-            constants = sorted({c for reader in readers for c in _constants(reader, definition, derived)})
-            whole = isinstance(definition.type, NumberType) and definition.type.decimals == 0
-            return [cell for cell in cells(constants, bounds) if not whole or _holds_a_whole_number(cell)]
+            constants = {c for r in readers for c in compared_with(r.condition, r.context, definition, derived)}
+            return [*regions(definition, sorted(constants), bounds)]
         case _:
             return None
 
 
-def _constants(criterion: OpenCriterion, definition: FactDefinition, derived: Derived) -> Iterable[Fraction]:
-    """The constants that a criterion compares the fact with (for a closing statement: the fact that it bounds)."""
-    members = (member for contexts in criterion.context.members.values() for member in contexts)
-    names = {
-        context.facts["structure"]["name"].value
-        for context in (criterion.context, *members)
-        if "structure" in context.facts
-    }
-    trees = [criterion.condition, *(tree for (name, _), tree in derived.items() if name in names)]
+def compared_with(
+    condition: Expression, context: Context, definition: FactDefinition, derived: Derived
+) -> Iterable[Fraction]:
+    """The constants that a condition compares the fact with (for a closing statement: the fact that it bounds)."""
+    members = (member for contexts in context.members.values() for member in contexts)
+    names = {each.facts["structure"]["name"].value for each in (context, *members) if "structure" in each.facts}
+    trees = [condition, *(tree for (name, _), tree in derived.items() if name in names)]
     for tree in trees:
         for node, _ in walk(tree):
-            operand, sides = _compared(node)
+            operand, sides = compared(node)
             if not isinstance(operand, FactReference):
                 continue
             level = "lesion" if operand.level == "other" else operand.level
@@ -177,21 +171,14 @@ def _constants(criterion: OpenCriterion, definition: FactDefinition, derived: De
                 yield from (side.value for side in sides if isinstance(side, (NumberLiteral, QuantityLiteral)))
 
 
-def _compared(node: Expression) -> tuple[Expression | None, tuple[Expression, ...]]:
-    """What a node compares, and the constants it compares it with."""
-    match node:
-        case Comparison():
-            return node.left, (node.right,)
-        case Between():
-            return node.operand, (node.low, node.high)
-        case Membership():
-            return node.operand, node.members
-        case _:
-            return None, ()
-
-
 def _bounds(definition: FactDefinition, operand: FactReference) -> bool:
     return definition.level is Level.LESION and operand.level == "structure"
+
+
+def regions(definition: FactDefinition, constants: Sequence[Fraction], bounds: Iterable[Interval]) -> list[Interval]:
+    """The cells of the numbers that the fact can have: of a whole number, those that hold one."""
+    whole = isinstance(definition.type, NumberType) and definition.type.decimals == 0
+    return [cell for cell in cells(constants, bounds) if not whole or _holds_a_whole_number(cell)]
 
 
 def cells(constants: Sequence[Fraction], bounds: Iterable[Interval]) -> list[Interval]:
@@ -241,12 +228,9 @@ def with_fact(context: Context, subject: str, name: str, fact: Fact, vocabulary:
     for word, its_subject in context.subjects.items():
         if its_subject == subject:
             facts[word] = {**facts[word], name: fact}
-    if "structure" in facts and context.subjects.get("lesion") == subject:
-        for definition in vocabulary.of(Level.STRUCTURE):
-            closes = definition.bounded_below_by == name and facts["structure"][definition.name] == NEVER_RECORDED
-            bound = beyond(fact, definition) if closes else None
-            if bound is not None:
-                facts["structure"] = {**facts["structure"], definition.name: Fact(Known(bound))}
+    closes = any(definition.bounded_below_by == name for definition in vocabulary.of(Level.STRUCTURE))
+    if closes and "structure" in facts and context.subjects.get("lesion") == subject:
+        facts["structure"] = bounded(vocabulary, facts["structure"], facts["lesion"])
     members = {
         over: tuple(with_fact(member, subject, name, fact, vocabulary) for member in contexts)
         for over, contexts in context.members.items()

@@ -6,6 +6,7 @@ from cds.case import Case
 from cds.reasoning.decision import reason
 from cds.reasoning.engine import Engine
 from cds.reasoning.engines import second_engine
+from cds.reasoning.validity import valid_until
 from cds.recommendation.build import build
 from cds.recommendation.model import Recommendation
 from cds.ruleset import RuleSet
@@ -20,4 +21,5 @@ def recommend(case: Case, rules: RuleSet, *, phase: Phase = "decision", engine: 
     `engine` is the second engine, by default this process's durable-rules worker. Raises `NoAdvice` where the engines
     disagree or one fails.
     """
-    return build(reason(case, rules, phase, engine if engine is not None else second_engine()))
+    decision = reason(case, rules, phase, engine if engine is not None else second_engine())
+    return build(decision, valid_until(decision, rules))

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Final
 
 from cds.case import NEVER_RECORDED, Case, Fact, Facts, Source
 from cds.evidence import capped, clopper_pearson, proportion_text
 from cds.language import print_expression
+from cds.language.types import QuantityType
+from cds.quantities import Interval, convert, decimal_text
+from cds.quantities.units import parse_unit
+from cds.reasoning.borderline import Borderline, Crossed, borderline
 from cds.reasoning.conditions import Derivation
 from cds.reasoning.contexts import Context
 from cds.reasoning.decision import Consideration, Decision, LesionDecision, OptionDecision, StructureDecision
 from cds.reasoning.settling import Settling
+from cds.reasoning.validity import BecomesStale, Birthday, Ending, ThresholdChanges, Validity
 from cds.reasoning.verdict import Verdict, listed
 from cds.recommendation.model import (
     AlternativePart,
     BannerPart,
+    BorderlinePart,
     ClaimPart,
     CombinationPart,
+    CrossedThreshold,
     EnginesPart,
     EvidencePart,
     ExceptionPart,
@@ -27,6 +36,7 @@ from cds.recommendation.model import (
     LesionPart,
     MeasurePart,
     MonitoringPart,
+    NumberValue,
     ObligationPart,
     OptionPart,
     OrderEntry,
@@ -48,17 +58,28 @@ from cds.recommendation.model import (
     SupportWord,
     ThermoprotectionPart,
     TruthWord,
+    ValidUntil,
 )
-from cds.recommendation.words import NOT_KNOWN, fact_part, fact_text, filled, parameter_text, source_part, spoken
+from cds.recommendation.words import (
+    NOT_KNOWN,
+    fact_part,
+    fact_text,
+    filled,
+    parameter_text,
+    source_part,
+    spoken,
+    value_part,
+    value_text,
+)
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Evidence, Need, Preference, Reference, Rule, Tag
 from cds.truth import Truth
 from cds.vocabulary import FactDefinition, FactKind, Level
 
 
-def build(decision: Decision) -> Recommendation:
-    """The answer for a decided case."""
-    return _Builder(decision).recommendation()
+def build(decision: Decision, validity: Validity | None = None) -> Recommendation:
+    """The answer for a decided case, and until when it holds."""
+    return _Builder(decision, validity).recommendation()
 
 
 def word(truth: Truth) -> TruthWord:
@@ -95,8 +116,9 @@ def support_of(cited: Iterable[Reference]) -> SupportWord:
 class _Builder:
     """Builds one answer and notes which references it cites. Lives as long as the call."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, validity: Validity | None) -> None:
         self.decision = decision
+        self.validity = validity
         self.rules: RuleSet = decision.rules
         self.cited: dict[str, None] = {}
         self.parts: dict[tuple[str, str], FactPart] = {}
@@ -137,6 +159,8 @@ class _Builder:
                 IssuePart(severity=i.severity, code=i.code, expression=i.expression, details=i.details)
                 for i in case.issues
             ),
+            borderline=tuple(map(self._borderline, borderline(self.decision))),
+            valid_until=self._valid_until(self.validity) if self.validity is not None else None,
             references={cite: rules.references[cite].csl() for cite in sorted(self.cited)},
         )
 
@@ -209,6 +233,70 @@ class _Builder:
                     found.setdefault((subject, definition.path), self._part(subject, fact, definition))
         return tuple(found.values())
 
+    # --------------------------------------------------------------------------------- borderline, valid until
+
+    def _borderline(self, borderline: Borderline) -> BorderlinePart:
+        definition, subject = borderline.definition, borderline.place[0]
+        within = value_part(borderline.widened, definition)
+        assert isinstance(within, NumberValue) and within.low is not None and within.high is not None, "both ends known"
+        return BorderlinePart(
+            name=definition.path,
+            label=self._label(subject, definition),
+            subject=subject,
+            display=fact_text(borderline.fact, definition),
+            low=within.low,
+            high=within.high,
+            unit=within.unit,
+            thresholds=tuple(
+                CrossedThreshold(
+                    value=value_text(Interval.point(crossed.threshold), definition),
+                    by=crossed.by,
+                    parameters=tuple(self._named(crossed, definition)),
+                    rules=crossed.criteria,
+                )
+                for crossed in borderline.crossed
+            ),
+        )
+
+    def _named(self, crossed: Crossed, definition: FactDefinition) -> Iterable[str]:
+        """The parameters of the rules that have the value of a threshold."""
+        read = (name for rule in crossed.criteria for name in self.rules.conditions[rule].parameters)
+        unit = definition.type.unit if isinstance(definition.type, QuantityType) else None
+        for name in dict.fromkeys(read):
+            parameter = self.rules.parameters[name]
+            if parameter.value is None or (parameter.unit is None) is not (unit is None):
+                continue
+            value = Fraction(parameter.value)
+            if parameter.unit is not None and unit is not None:
+                if parse_unit(parameter.unit).dimension != parse_unit(unit).dimension:
+                    continue
+                value = convert(value, parameter.unit, unit)
+            if value == crossed.threshold:
+                yield name
+
+    def _label(self, subject: str, definition: FactDefinition) -> str:
+        structure = definition.level is Level.STRUCTURE
+        return f"{definition.label}, {self.labels[subject]}" if structure else definition.label
+
+    def _valid_until(self, validity: Validity) -> ValidUntil:
+        return ValidUntil(
+            last_day=validity.last_day,
+            changes_on=validity.changes_on,
+            because=tuple(self._ending(ending) for ending in validity.endings),
+        )
+
+    def _ending(self, ending: Ending) -> str:
+        match ending:
+            case BecomesStale(place, definition, fact, limit, days):
+                known = fact.dated is not None and fact.dated > dt.date.min
+                dated = f"of {fact.dated}" if known else "of no known date"
+                label = self._label(place[0], definition)
+                return f"{label} {dated} is then more than {decimal_text(days)} d old ({spoken(limit)})."
+            case Birthday(_, definition, years):
+                return f"{definition.label} is then {value_text(years, definition)}."
+            case ThresholdChanges(parameter):
+                return f"Another value then holds for {spoken(parameter)}."
+
     # ------------------------------------------------------------------------------------------------- lesions
 
     def _lesion(self, lesion: LesionDecision) -> LesionPart:
@@ -254,12 +342,10 @@ class _Builder:
 
     def _settling(self, settling: Settling) -> SettlingFact:
         part = self._part(settling.subject, settling.fact, settling.definition)
-        label = settling.definition.label
-        structure = settling.definition.level is Level.STRUCTURE
         return SettlingFact(
             name=settling.definition.path,
             subject=settling.subject,
-            label=f"{label}, {self.labels[settling.subject]}" if structure else label,
+            label=self._label(settling.subject, settling.definition),
             status=part.status,
             reason=part.reason,
             burden=settling.definition.burden.value,

@@ -437,6 +437,43 @@ class IssuePart(Part):
     details: str
 
 
+class CrossedThreshold(Part):
+    """A threshold within the error of a value; `by` says what it takes, `rules` compare the value with it.
+
+    `stated-interval`: the value as recorded is on both sides of it already. `rounding`: it is once half a step of the
+    fact's decimal grid is granted. `parameters` are those of the rules that have this value.
+    """
+
+    value: str
+    by: Literal["stated-interval", "rounding"]
+    parameters: tuple[str, ...] = ()
+    rules: tuple[str, ...]
+
+
+class BorderlinePart(Part):
+    """A measured value that cannot be told from a threshold: `low` to `high` is what it may be within its error."""
+
+    name: str
+    label: str
+    subject: str
+    display: str
+    low: str
+    high: str
+    unit: str | None = None
+    thresholds: tuple[CrossedThreshold, ...]
+
+
+class ValidUntil(Part):
+    """Until when the answer holds if the record stays as it is, by limits of age, birthdays and dated thresholds.
+
+    On `changes_on`, the day after `last_day`, the same record gives another answer, for what `because` says.
+    """
+
+    last_day: dt.date
+    changes_on: dt.date
+    because: tuple[str, ...]
+
+
 class Recommendation(Part):
     """The whole answer for one patient: options with reasons, never a directive."""
 
@@ -450,4 +487,8 @@ class Recommendation(Part):
     alternatives: tuple[AlternativePart, ...] = ()
     excluded: tuple[SourcePart, ...] = ()
     issues: tuple[IssuePart, ...] = ()
+    borderline: tuple[BorderlinePart, ...] = ()
+    """Measured values that a threshold runs through within their error."""
+    valid_until: ValidUntil | None = None
+    """`None`: no limit of age, no birthday and no dated threshold is known to end it."""
     references: dict[str, dict[str, Any]]

@@ -9,6 +9,7 @@ from typing import Final
 from cds.case import Absent, Conflicting, Fact, Known, Source, Value
 from cds.language.types import QuantityType
 from cds.quantities import DateSpan, Interval, decimal_text
+from cds.reasoning.changes import Change
 from cds.reasoning.contexts import Context
 from cds.recommendation.model import DateValue, FactPart, FactValue, NumberValue, SourcePart
 from cds.ruleset import RuleSet
@@ -42,6 +43,38 @@ def value_text(value: Value, definition: FactDefinition) -> str:
             return str(value)
         case str():
             return definition.value_labels.get(value, value)
+
+
+def region_text(region: Interval, definition: FactDefinition) -> str:
+    """Numbers that a fact may have, as people read them; the bounds of what is plausible at all are left out.
+
+    >>> from fractions import Fraction
+    >>> from cds.testing import sample_vocabulary
+    >>> diameter = sample_vocabulary().fact(Level.LESION, "diameter")  # 0 to 300 mm
+    >>> region_text(Interval(Fraction(0), Fraction(5), high_open=True), diameter)
+    'less than 5 mm'
+    """
+    plausible, type_ = definition.plausible, definition.type
+    unit = f" {type_.unit}" if isinstance(type_, QuantityType) and type_.unit != "1" else ""
+    low = None if plausible is not None and region.low == plausible.low else region.low
+    high = None if plausible is not None and region.high == plausible.high else region.high
+    if region.is_point or (low is None and high is None):
+        return value_text(region, definition)
+    if low is not None and high is not None and not (region.low_open or region.high_open):
+        return f"from {decimal_text(low)} to {decimal_text(high)}{unit}"
+    ends = [f"{'more than' if region.low_open else 'at least'} {decimal_text(low)}"] if low is not None else []
+    ends += [f"{'less than' if region.high_open else 'at most'} {decimal_text(high)}"] if high is not None else []
+    return f"{' and '.join(ends)}{unit}"
+
+
+def change_text(change: Change) -> str:
+    """What a fact would have to be: `at most 1.8`, `unresectable or not offered`, `yes`."""
+    definition = change.definition
+    texts = [
+        region_text(value, definition) if isinstance(value, Interval) else value_text(value, definition)
+        for value in change.values
+    ]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
 
 
 def fact_text(fact: Fact, definition: FactDefinition) -> str:

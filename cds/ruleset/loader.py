@@ -106,6 +106,10 @@ def _places(parts: Parts) -> dict[str, Position]:
     places |= {f"options.{name}": parts.head_document.position(("options", name)) for name in parts.head.options}
     alternatives = enumerate(parts.head.alternatives)
     places |= {f"alternatives.{a.id}": parts.head_document.position(("alternatives", n)) for n, a in alternatives}
+    definitions = parts.definitions.definitions
+    places |= {
+        f"definitions.{name}": parts.definitions_document.position(("definitions", name)) for name in definitions
+    }
     structures = parts.table.structures
     return places | {f"structures.{name}": parts.table_document.position(("structures", name)) for name in structures}
 

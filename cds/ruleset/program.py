@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 
-from cds.language.syntax import Expression
+from cds.language import compared, walk
+from cds.language.syntax import Expression, FactReference, NumberLiteral, QuantityLiteral
 from cds.vocabulary import Level, Vocabulary
 
 
@@ -26,7 +29,7 @@ class Criterion:
     condition: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """All criteria of a phase.
 
@@ -43,3 +46,19 @@ class Program:
     def at(self, level: Level) -> tuple[Criterion, ...]:
         """The criteria of one level, in the order of the rule set."""
         return tuple(criterion for criterion in self.criteria if criterion.level is level)
+
+    @cached_property
+    def constants(self) -> Mapping[tuple[str, str], tuple[tuple[str, Fraction], ...]]:
+        """The numbers that each fact is compared with, each with the id of the criterion that does.
+
+        By the fact's level and name, facts of the other lesion being a lesion's.
+        """
+        found: dict[tuple[str, str], list[tuple[str, Fraction]]] = {}
+        for criterion in self.criteria:
+            for node, _ in walk(criterion.condition):
+                operand, sides = compared(node)
+                if isinstance(operand, FactReference):
+                    key = ("lesion" if operand.level == "other" else operand.level, operand.name)
+                    its = found.setdefault(key, [])
+                    its += [(criterion.id, s.value) for s in sides if isinstance(s, NumberLiteral | QuantityLiteral)]
+        return {key: tuple(its) for key, its in found.items()}

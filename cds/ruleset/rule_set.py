@@ -70,7 +70,7 @@ class RuleSet:
     the rule set was read from, in a fixed order; `overrides` names the parameters that an overlay replaced.
 
     `parameters` and `programs` are those of the newest values; `on` gives those of a day. `places` says where each
-    statement (by id), parameter (`parameters.name`), option, alternative and structure stands.
+    statement (by id), parameter (`parameters.name`), definition, option, alternative and structure stands.
     """
 
     head: Head

@@ -30,7 +30,7 @@ from cds.ruleset import RuleSet
 from cds.testing import random_cases, thresholds
 from cds.vocabulary import FactDefinition, FactKind, Level
 from tests.ruleset.shipped import shipped_rules, shipped_thresholds
-from tests.ruleset.workshop import PLANNER, a_rule, rules_of, small_rules
+from tests.ruleset.workshop import PLANNER, STRUCTURES, a_rule, rules_of, small_rules
 
 REFERENCE = ReferenceEngine()
 DEFINITIONS = """\
@@ -368,6 +368,17 @@ def test_the_closing_statement_is_named_beside_the_distance_that_nobody_recorded
         (">= 0 and < 10 mm", {"eligible", "conditional"}),
         ("10 to 300 mm", {"eligible"}),
     ]
+
+
+def test_a_closing_statement_is_not_named_for_a_structure_that_the_record_speaks_of_elsewhere(tmp_path: Path) -> None:
+    near = "structure.kind = 'nerve' and structure.distance < parameters.limit"
+    rules = small_rules(
+        tmp_path,
+        rules_of(a_rule("R-1", "against", near, for_each="structure")),
+        structures=STRUCTURES.replace("nerve: {label: nerve,", "nerve: {label: nerve, listed_by: lesion.size,"),
+    )
+    assert set(settling_of(rules, "knife", {}, grade="low", site="neck")) == {"structure.distance", "lesion.closing"}
+    assert set(settling_of(rules, "knife", {}, grade="low", site="neck", size=3)) == {"structure.distance"}
 
 
 def test_an_unknown_scope_names_what_would_settle_it(tmp_path: Path) -> None:
