@@ -1,7 +1,8 @@
 """Worked cases: patients made up to show what a rule set says, with what is expected of the answer.
 
 They live beside the rules (`cases/*.yaml`) and are run by `cds test`. A case expects as much as its author wrote: the
-scope, verdicts with what is possible, the truth of single criteria, what would settle a verdict, orders, protection.
+scope, verdicts with what is possible, the truth of single criteria, which objections are addressed, what would settle a
+verdict, what is owed, orders, protection.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from cds.ruleset.model import PHASES, Phase
 Evaluate = Callable[..., Recommendation]
 
 _EXPECTED = ("scope", "options", "order", "thermoprotection", "obligations")
-_OF_OPTION = ("verdict", "possible", "standing", "declined", "reasons", "settling")
-_OF_ORDER = ("possible", "withheld")
-_OF_STRUCTURE = ("verdict", "measures", "monitoring", "covered_by_plan")
+_OF_OPTION = ("verdict", "possible", "standing", "declined", "reasons", "addressed", "settling")
+_OF_ORDER = ("possible", "withheld", "reasons")
+_OF_STRUCTURE = ("verdict", "measures", "monitoring", "covered_by_plan", "reasons")
+_NOT_CONSIDERED = "not-considered"
+"""What a case expects of a rule that says nothing at a place, as one about the vagus nerve at the skin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,28 +149,38 @@ class _Run:
                     self._fail(
                         "unexpected", (*path, "settling"), f"{what}: `{fact}` should settle the verdict; {named} does"
                     )
-        for key, truth in self._mapping((*path, "reasons")).items():
-            self._reason(option.reasons, key, _word(truth), lesion, (*path, "reasons", key))
+        for section in ("reasons", "addressed"):
+            for key, truth in self._mapping((*path, section)).items():
+                self._reason(option.reasons, key, _word(truth), lesion, (*path, section, key))
 
-    def _reason(self, reasons: Iterable[ReasonPart], key: str, truth: object, lesion: str, path: KeyPath) -> None:
+    def _reason(self, reasons: Iterable[ReasonPart], key: str, expected: object, lesion: str, path: KeyPath) -> None:
         """`SS-2`, or with the structure or the other lesion that it is about: `TP-1 vagus-nerve/left`, `SS-15 T2`."""
         rule, _, about = str(key).partition(" ")
-        of_rule = [reason for reason in reasons if reason.rule == rule]
+        addressed = path[-2] == "addressed"
+        of_rule = [
+            (reason.subject, reason.addressed or "nothing to address" if addressed else reason.truth)
+            for reason in reasons
+            if reason.rule == rule
+        ]
         wanted = {about, f"{lesion}/{about}", f"{lesion}+{about}"}
-        found = [reason for reason in of_rule if not about or reason.subject in wanted]
-        if not found:
-            where = ", ".join(reason.subject for reason in of_rule)
-            told = (
-                f"`{rule}` was considered, about {where} only" if of_rule else f"no criterion `{rule}` was considered"
-            )
-            self._fail("unexpected", path, told)
-        elif not about and len({reason.truth for reason in found}) > 1:
-            told = "; ".join(f"{reason.subject} {reason.truth}" for reason in found)
+        found = [(subject, word) for subject, word in of_rule if not about or subject in wanted]
+        if expected == _NOT_CONSIDERED:
+            for subject, word in found[:1]:
+                self._same(path, f"{word} about {subject}", expected, f"`{key}`")
+        elif not found:
+            where = ", ".join(subject for subject, _ in of_rule)
             self._fail(
-                "ambiguous", path, f"`{rule}` has more than one truth ({told}); say which: `{rule} {found[0].subject}`"
+                "unexpected",
+                path,
+                f"`{rule}` was considered, about {where} only" if of_rule else f"no criterion `{rule}` was considered",
+            )
+        elif not about and len({word for _, word in found}) > 1:
+            each = "; ".join(f"{subject} {word}" for subject, word in found)
+            self._fail(
+                "ambiguous", path, f"`{rule}` has more than one truth ({each}); say which: `{rule} {found[0][0]}`"
             )
         else:
-            self._same(path, found[0].truth, truth, f"`{key}`")
+            self._same(path, found[0][1], expected, f"`{key}` addressed" if addressed else f"`{key}`")
 
     def _order(self, lesion: LesionPart, path: KeyPath) -> None:
         expected = self._mapping(path, _OF_ORDER)
@@ -177,6 +190,9 @@ class _Run:
         if "withheld" in expected:
             found_rules = [reason.rule for reason in lesion.order.withheld]
             self._same_set((*path, "withheld"), found_rules, expected["withheld"], "what the order waits for")
+        reasons = (*lesion.order.withheld, *lesion.order.reasons)
+        for key, truth in self._mapping((*path, "reasons")).items():
+            self._reason(reasons, key, _word(truth), lesion.id, (*path, "reasons", key))
 
     def _protection(self, lesion: LesionPart, path: KeyPath) -> None:
         parts = {f"{part.structure}/{part.side or 'none'}": part for part in lesion.thermoprotection}
@@ -200,11 +216,17 @@ class _Run:
             self._same_set(
                 (*path, "monitoring"), [each.rule for each in part.advice], expected["monitoring"], "monitoring"
             )
+        measures = (reason for measure in part.measures for reason in measure.reasons)
+        found = {each.rule: each.truth for each in (*part.reasons, *measures, *part.advice)}
+        for rule, truth in self._mapping((*path, "reasons")).items():
+            self._same((*path, "reasons", rule), found.get(rule, _NOT_CONSIDERED), _word(truth), f"`{rule}`")
 
     def _obligations(self, lesion: LesionPart, path: KeyPath) -> None:
-        for rule, due in self._mapping(path).items():
-            found = [each.due for each in lesion.obligations if each.rule == rule]
-            self._same((*path, rule), " ".join(dict.fromkeys(found)) or "not considered", _word(due), f"`{rule}` due")
+        for key, due in self._mapping(path).items():
+            rule, _, about = str(key).partition(" ")
+            of_rule = [each for each in lesion.obligations if each.rule == rule]
+            found = [each.due for each in of_rule if about in ("", each.subject.removeprefix(f"{lesion.id}/"))]
+            self._same((*path, key), " ".join(dict.fromkeys(found)) or "not considered", _word(due), f"`{key}` due")
 
     # --------------------------------------------------------------------------------------------------- comparing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -32,7 +32,8 @@ from tests.ruleset.workshop import a_rule, rules_of, small_rules
 LETTERS = {Truth.TRUE: "t", Truth.FALSE: "f", Truth.UNKNOWN: "u"}
 GENERATED = 1000
 KEPT = 2
-"""How many structures a generated lesion keeps: the many that most rules are not about would outweigh all others."""
+"""How many structures a lesion keeps beside those that a worked case names: the many that most rules are not about
+would outweigh all others."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,12 @@ def shipped() -> Asked:
 
 
 def worked(rules: RuleSet) -> Iterator[Case]:
-    for file in case_files(default_folder()):
-        yield case_from_mapping(rules.vocabulary, read_document(file, file.name).data)
+    for number, file in enumerate(case_files(default_folder())):
+        written = read_document(file, file.name).data
+        told = [structure for lesion in written["lesions"] for structure in lesion.get("structures", [])]
+        named = {f"{structure['name']}/{structure.get('side', 'none')}" for structure in told}
+        case = case_from_mapping(rules.vocabulary, written)
+        yield replace(case, lesions=tuple(with_few_structures(lesion, number, named) for lesion in case.lesions))
 
 
 def generated(rules: RuleSet, count: int) -> Iterator[Case]:
@@ -116,10 +121,12 @@ def thresholds_of(rules: RuleSet) -> dict[str, tuple[Fraction, ...]]:
     return thresholds(each.condition for program in rules.programs.values() for each in program.criteria)
 
 
-def with_few_structures(lesion: Lesion, number: int) -> Lesion:
-    """The lesion with some of its structures, others for each number."""
-    first = number % max(1, len(lesion.structures))
-    return replace(lesion, structures=(*lesion.structures[first:], *lesion.structures[:first])[:KEPT])
+def with_few_structures(lesion: Lesion, number: int, named: Collection[str] = ()) -> Lesion:
+    """The lesion with those of its structures that are named and some of the others, which differ by the number."""
+    others = [structure for structure in lesion.structures if structure.key not in named]
+    first = number % max(1, len(others))
+    kept = (*(each for each in lesion.structures if each.key in named), *(others[first:] + others[:first])[:KEPT])
+    return replace(lesion, structures=kept)
 
 
 def differences(

@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cds.analysis.coverage import Cover, complete, parts
 from cds.case import Case, Known
 from cds.case.reading import case_from_mapping
 from cds.explanation.text import render
@@ -76,6 +78,41 @@ def test_a_worked_case_is_named_by_a_sentence_and_says_why_it_is_here(name: str)
 def test_no_two_worked_cases_have_one_name() -> None:
     names = [document(name)["name"] for name in FILES]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "told"),
+    [
+        ("cold-disease", "CR-9: false", "CR-9: true", "`CR-9` addressed is `false`; expected was `true`"),
+        (
+            "the-other-vocal-fold-is-impaired",
+            "TP-8 vagus-nerve/right: false",
+            "TP-8 vagus-nerve/right: true",
+            "`TP-8 vagus-nerve/right` addressed is `false`; expected was `true`",
+        ),
+        (
+            "a-parotid-bed-beside-mandible-and-carotid",
+            "TP-9 vagus-nerve/left: false",
+            "TP-9 vagus-nerve/left: true",
+            "`TP-9 vagus-nerve/left` due is `false`; expected was `true`",
+        ),
+        (
+            "a-parotid-bed-beside-mandible-and-carotid",
+            "TP-9 vagus-nerve/left: false",
+            "TP-9 skin/none: false",
+            "`TP-9 skin/none` due is `not considered`; expected was `false`",
+        ),
+    ],
+)
+def test_an_expectation_that_is_not_met_is_told_with_its_rule_and_structure(
+    name: str, right: str, wrong: str, told: str, tmp_path: Path
+) -> None:
+    text = FILES[name].read_text(encoding="utf-8")
+    assert right in text
+    file = tmp_path / f"{name}.yaml"
+    file.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    outcome = run_file(file, RULES, evaluate=lambda case, rules, phase: answer(name))
+    assert [failure.message for failure in outcome.failures] == [told]
 
 
 # ------------------------------------------------------------------------------------------------- every criterion
@@ -179,6 +216,36 @@ def test_every_verdict_of_every_option_is_met(option: str, verdict: str) -> None
         if part.option == option and answer(name).phase == "decision"
     }  # fmt: skip
     assert verdict in found
+
+
+# --------------------------------------------------------------------------------------- every part of every condition
+
+NEVER_BOTH_WAYS = {
+    ("CR-15.done", "lesion.ablationIntent in {'local_control', 'symptom_relief', 'staged'}"),
+    ("FU-3.done", "lesion.complicationScheme in {'cirse2017', 'cirse2026', 'ctcae5', 'sir'}"),
+    ("SS-14.done", "lesion.p16 in {'positive', 'negative'}"),
+    ("SS-5.done", "lesion.prevertebralFixation in {'mobile', 'fixed'}"),
+    ("TP-7.done", "patient.vocalFoldLeft in {'mobile', 'impaired', 'fixed'}"),
+    ("TP-7.done", "patient.vocalFoldRight in {'mobile', 'impaired', 'fixed'}"),
+    # inside the tumour is at 0 mm, and nothing else makes every measure of a structure impossible
+    ("TM-2", "structure.tumourDistance <= 0.0 'mm'"),
+    ("TM-4", "structure.tumourDistance <= 0.0 'mm'"),
+    ("TP-U", "structure.plannedIceDistance <= 10.0 'mm'"),
+    ("TP-U", "structure.tumourDistance <= 15.0 'mm'"),
+}
+"""Parts that no two patients can show (`cds cover` proves it). The first six ask for any of a fact's values: recorded
+or not, they are never false."""
+
+
+@pytest.mark.slow
+def test_every_part_of_a_condition_that_can_decide_it_does_so_both_ways_in_two_worked_cases() -> None:
+    cover = Cover(RULES, {name: (case(name), document(name)["phase"]) for name in FILES})
+    not_shown = set()
+    for part in parts(RULES):
+        shown = (cover.seen.get((part.criterion.id, phase, part.expression), {}) for phase in part.phases)
+        if not complete(half for halves in shown for half in halves):
+            not_shown.add((part.criterion.id, part.text))
+    assert not_shown == NEVER_BOTH_WAYS
 
 
 # ------------------------------------------------------------------------------------------------- every threshold
