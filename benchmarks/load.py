@@ -1,7 +1,8 @@
 """Load on a running service of this machine: every answer is checked, and so is every record.
 
-    python benchmarks/load.py rates                    requests a second and percentiles, beside an echo and 1.5 MB ones
+    python benchmarks/load.py rates                    percentiles, beside an echo, an evaluation alone and 1.5 MB ones
     python benchmarks/load.py faults --minutes 10      good, bad and hostile requests while workers are killed
+    python benchmarks/load.py memory --requests 5000   the same requests to one worker that lives on, and its memory
 
 It starts the services itself, on the loopback interface, with a database of their own, and ends them. Absolute times
 move two- to threefold from run to run: trust the ratios of one run. Needs the extra `test`.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import random
@@ -21,12 +23,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import orjson
@@ -145,11 +150,9 @@ async def timed(client: httpx2.AsyncClient, url: str, body: bytes, check: Callab
 
 
 async def measure(
-    url: str, body: bytes, check: Callable[[bytes], bool], *, seconds: float, at_once: int, beside: bytes | None = None
-) -> tuple[float, list[float]]:
-    """Requests a second and the seconds of each, from `at_once` clients; `beside` is sent by one more client
-    meanwhile.
-    """
+    url: str, body: bytes, check: Callable[[bytes], bool], *, seconds: float, at_once: int
+) -> list[float]:
+    """The seconds of each request, from `at_once` clients that send one after the other."""
     taken: list[float] = []
     async with httpx2.AsyncClient(timeout=120, trust_env=False) as client:
         for _ in range(5):
@@ -160,18 +163,29 @@ async def measure(
             while time.perf_counter() < end:
                 taken.append(await timed(client, url, body, check))
 
-        async def large(content: bytes) -> None:
-            while time.perf_counter() < end:
-                await timed(client, url, content, lambda _: True)
-
-        start = time.perf_counter()
-        others = [large(beside)] if beside is not None else []
-        await asyncio.gather(*(small() for _ in range(at_once)), *others)
-        return len(taken) / (time.perf_counter() - start), taken
+        await asyncio.gather(*(small() for _ in range(at_once)))
+        return taken
 
 
-def in_process(body: bytes, folder: Path, seconds: float) -> tuple[float, float]:
-    """The median seconds of one evaluation by both engines with its JSON, and of one record with its commit."""
+def keep_sending(url: str, body: bytes, seconds: float) -> list[float]:
+    """The seconds of each request of one client that sends one after the other."""
+    taken = []
+    end = time.perf_counter() + seconds
+    with httpx2.Client(timeout=120, trust_env=False) as client:
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            response = client.post(url, content=body, headers=JSON)
+            taken.append(time.perf_counter() - start)
+            if response.status_code != 200:
+                raise SystemExit(f"a wrong answer: status {response.status_code}, {response.content[:200]!r}")
+    return taken
+
+
+@contextmanager
+def in_process(body: bytes, folder: Path) -> Iterator[Callable[[float], tuple[list[float], list[float]]]]:
+    """What measures for some seconds: those of each evaluation by both engines with its JSON, and of each record with
+    its commit.
+    """
     import datetime as dt
 
     from cds.api import answered
@@ -180,59 +194,105 @@ def in_process(body: bytes, folder: Path, seconds: float) -> tuple[float, float]
 
     rules = load_rules()
     records = open_records(f"sqlite:///{folder / 'alone.sqlite3'}")
-    evaluations, commits = [], []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(commits) < 5:
-        start = time.perf_counter()
-        case, answer = answered(body, as_of=dt.date.fromisoformat(AS_OF), rules=rules)
-        content = answer.model_dump_json(by_alias=True).encode()
-        middle = time.perf_counter()
-        engines = {"reference": answer.engines.reference}
-        rule_set = answer.rule_set.model_dump(mode="json")
-        records.append_decision(Decision(case, content, "decision", rule_set, engines, "benchmark"))
-        evaluations.append(middle - start)
-        commits.append(time.perf_counter() - middle)
+    answered(body, as_of=dt.date.fromisoformat(AS_OF), rules=rules)
+    # As the service does once it is warm.
+    gc.collect()
+    gc.freeze()
+
+    def measured(seconds: float) -> tuple[list[float], list[float]]:
+        evaluations, commits = [], []
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end or len(commits) < 5:
+            start = time.perf_counter()
+            case, answer = answered(body, as_of=dt.date.fromisoformat(AS_OF), rules=rules)
+            content = answer.model_dump_json(by_alias=True).encode()
+            middle = time.perf_counter()
+            engines = {"reference": answer.engines.reference}
+            rule_set = answer.rule_set.model_dump(mode="json")
+            records.append_decision(Decision(case, content, "decision", rule_set, engines, "benchmark"))
+            evaluations.append(middle - start)
+            commits.append(time.perf_counter() - middle)
+        return evaluations, commits
+
+    yield measured
     records.close()
-    return statistics.median(evaluations), statistics.median(commits)
 
 
 def rates(arguments: argparse.Namespace) -> int:
     body = next(iter(sorted((REPOSITORY / "fhir_examples").glob("*/bundle.json")))).read_bytes()
     large = large_of(body)
     query = f"/evaluate?as_of={AS_OF}"
+    seconds = arguments.seconds
+    taken: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="cds-load-") as name:
         folder = Path(name)
-        evaluation, commit = in_process(body, folder, arguments.seconds)
-        print(f"one evaluation with its JSON: {evaluation * 1e3:.1f} ms; one record: {commit * 1e3:.1f} ms")
-        with echo_server(folder) as address:
-            rate, taken = asyncio.run(
-                measure(address + query, body, lambda got: orjson.loads(got) == orjson.loads(body),
-                        seconds=arguments.seconds, at_once=1)
-            )  # fmt: skip
-        echo = statistics.median(taken)
-        print(f"echo, one client: {rate:.0f} a second; {percentiles(taken)}")
-        with service(folder, "--workers", str(arguments.workers)) as (_, address):
+        with (
+            in_process(body, folder) as alone,
+            echo_server(folder) as echo,
+            service(folder, "--workers", str(arguments.workers)) as (_, address),
+        ):
             expected = httpx2.post(address + query, content=body, headers=JSON, timeout=60).content
 
             def same(got: bytes) -> bool:
                 return got == expected
 
-            rate, taken = asyncio.run(measure(address + query, body, same, seconds=arguments.seconds, at_once=1))
-            alone = taken
-            print(f"service, {len(body) / 1000:.0f} kB, one client: {rate:.1f} a second; {percentiles(taken)}")
-            median, parts = statistics.median(taken), echo + evaluation + commit
-            print(f"  one request / (echo + evaluation + record) = {median / parts:.2f}")
-            rate, taken = asyncio.run(
-                measure(address + query, body, same, seconds=arguments.seconds, at_once=arguments.workers)
-            )
-            print(f"service, {arguments.workers} clients: {rate:.1f} a second; {percentiles(taken)}")
-            rate, taken = asyncio.run(
-                measure(address + query, body, same, seconds=arguments.seconds, at_once=1, beside=large)
-            )
-            print(f"service, beside {len(large) / 1e6:.1f} MB ones: {rate:.1f} a second; {percentiles(taken)}")
-            ratio = statistics.quantiles(taken, n=100)[98] / statistics.quantiles(alone, n=100)[98]
-            print(f"  p99 beside / p99 alone = {ratio:.2f}")
+            def echoed(got: bytes) -> bool:
+                return orjson.loads(got) == orjson.loads(body)
+
+            for _ in range(arguments.rounds):
+                evaluations, records = alone(seconds)
+                taken["evaluation"] += evaluations
+                taken["record"] += records
+                taken["echo"] += asyncio.run(measure(echo + query, body, echoed, seconds=seconds, at_once=1))
+                for clients in sorted({1, arguments.workers}):
+                    measured = measure(address + query, body, same, seconds=seconds, at_once=clients)
+                    taken[f"service, clients: {clients}"] += asyncio.run(measured)
+        for what, each in taken.items():
+            print(f"{what}: {len(each)}, {percentiles(each)}")
+        parts = sum(statistics.median(taken[what]) for what in ("echo", "evaluation", "record"))
+        request = statistics.median(taken["service, clients: 1"])
+        print(f"one request / (echo + evaluation + record) = {request / parts:.2f}")
+        beside_large(folder, query, body, large, expected, arguments)
     return 0
+
+
+def beside_large(
+    folder: Path, query: str, body: bytes, large: bytes, expected: bytes, arguments: argparse.Namespace
+) -> None:
+    """Small requests alone and beside large ones, in turns, where large ones have a process of their own and where not.
+
+    One worker each: of several it is chance whether the two clients meet at one.
+    """
+
+    def same(got: bytes) -> bool:
+        return got == expected
+
+    def alone(address: str) -> list[float]:
+        seconds = arguments.seconds
+        return asyncio.run(measure(address + query, body, same, seconds=seconds, at_once=1))
+
+    with (
+        service(folder, "--workers", "1") as (_, apart),
+        service(folder, "--workers", "1", CDS_LARGE_PROCESSES="0") as (_, within),
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as another,
+    ):
+        places = {"in a process of their own": apart, "in the worker": within}
+        taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for address in places.values():
+            another.submit(keep_sending, address + query, large, 1.0).result()
+        for _ in range(arguments.rounds):
+            for name, address in places.items():
+                taken[name, "alone"] += alone(address)
+                larger = another.submit(keep_sending, address + query, large, arguments.seconds)
+                taken[name, "beside"] += alone(address)
+                taken[name, "large"] += larger.result()
+        for name in places:
+            print(f"large ones {name}: {len(taken[name, 'large'])}, {percentiles(taken[name, 'large'])}")
+            for what in ("alone", "beside"):
+                print(f"  small ones {what}: {len(taken[name, what])}, {percentiles(taken[name, what])}")
+            beside, before = (statistics.quantiles(taken[name, what], n=100) for what in ("beside", "alone"))
+            told = ", ".join(f"p{cut} {beside[cut - 1] / before[cut - 1]:.2f}" for cut in (50, 95, 99))
+            print(f"  beside / alone: {told}")
 
 
 # ------------------------------------------------------------------------------------------------------------- faults
@@ -275,7 +335,7 @@ def requests_of(expected: dict[bytes, Any]) -> list[Request]:
     good = list(expected)
     query = f"/evaluate?as_of={AS_OF}"
     made: list[Request] = [("good", query, body, JSON, right(body)) for body in good]
-    first = good[0]
+    first = min(good, key=len)
     line = orjson.dumps({"bundle": orjson.loads(first), "as_of": AS_OF})
     made += [
         ("batch", "/evaluate/batch", b"\n".join((line, b"{", line)), {"content-type": "application/x-ndjson"},
@@ -326,10 +386,10 @@ BROKEN = (
 
 async def hostile_connections(address: str, end: float, chance: random.Random) -> None:
     """Connections that stop in the middle, never speak, or speak nonsense."""
-    host, port = re.fullmatch(r"http://([^:]+):(\d+)", address).groups()  # type: ignore[union-attr]
+    place = urlsplit(address)
     while time.monotonic() < end:
         try:
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(place.hostname, place.port)
             writer.write(chance.choice(BROKEN))
             await writer.drain()
             await asyncio.sleep(chance.uniform(0, 2))
@@ -344,22 +404,37 @@ def workers_of(parent: int) -> list[int]:
     return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def memory_of(parent: int) -> int:
-    """Kilobytes of all processes of a service."""
-    total, waiting = 0, [parent]
+def family_of(parent: int) -> dict[int, bytes]:
+    """The processes of a service, each with its command."""
+    found: dict[int, bytes] = {}
+    waiting = [parent]
     while waiting:
         pid = waiting.pop()
         try:
-            total += int(re.search(r"Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text())[1])  # type: ignore[index]
+            found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
             for task in Path(f"/proc/{pid}/task").iterdir():
                 waiting += map(int, (task / "children").read_text().split())
-        except (OSError, TypeError):
+        except OSError:
             continue  # it ended meanwhile
-    return total
+    return found
+
+
+def kilobytes_of(pid: int, file: str, name: str) -> int:
+    """What a process says of its memory under a name; 0 where it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
+
+
+def memory_of(parent: int) -> int:
+    """Kilobytes of all processes of a service, shared pages counted once."""
+    return sum(kilobytes_of(pid, "smaps_rollup", "Pss") for pid in family_of(parent))
 
 
 async def disturb(parent: int, seen: Seen, end: float, every: float, chance: random.Random) -> None:
-    """Kill a worker now and then, and note the memory of all."""
+    """Kill a worker, or one of the processes beside it, now and then, and note the memory of all."""
     begun = time.monotonic()
     following = begun + every
     while time.monotonic() < end:
@@ -368,7 +443,8 @@ async def disturb(parent: int, seen: Seen, end: float, every: float, chance: ran
         if time.monotonic() >= following and end - time.monotonic() > every:
             following += every
             try:
-                os.kill(chance.choice(workers_of(parent)), signal.SIGKILL)
+                beside = [pid for pid, command in family_of(parent).items() if b"cds.service.large" in command]
+                os.kill(chance.choice([*workers_of(parent), *beside]), signal.SIGKILL)
                 seen.kills += 1
             except (OSError, IndexError):
                 continue  # it ended meanwhile
@@ -393,17 +469,21 @@ async def flood(address: str, parent: int, arguments: argparse.Namespace, expect
     return seen
 
 
-def faults(arguments: argparse.Namespace) -> int:
+def expected_of(bodies: list[bytes]) -> dict[bytes, Any]:
+    """The right answer to each body."""
     import datetime as dt
 
     from cds.api import evaluate
+
+    day = dt.date.fromisoformat(AS_OF)
+    return {body: orjson.loads(evaluate(body, as_of=day).model_dump_json(by_alias=True)) for body in bodies}
+
+
+def faults(arguments: argparse.Namespace) -> int:
     from cds.records import open_records
 
-    files = sorted((REPOSITORY / "fhir_examples").glob("0*/bundle.json"))[:4]
-    expected = {
-        body: orjson.loads(evaluate(body, as_of=dt.date.fromisoformat(AS_OF)).model_dump_json(by_alias=True))
-        for body in (file.read_bytes() for file in files)
-    }
+    bodies = [file.read_bytes() for file in sorted((REPOSITORY / "fhir_examples").glob("0*/bundle.json"))[:4]]
+    expected = expected_of([*bodies, large_of(bodies[0])])
     with tempfile.TemporaryDirectory(prefix="cds-load-") as name:
         folder = Path(name)
         with service(folder, "--workers", "2", CDS_BODY_SECONDS="5") as (running, address):
@@ -435,11 +515,77 @@ def faults(arguments: argparse.Namespace) -> int:
     return 1 if seen.wrong or lost or broken or not seen.records else 0
 
 
+# ------------------------------------------------------------------------------------------------------------- memory
+
+
+POINTS = 10
+
+
+def memory(arguments: argparse.Namespace) -> int:
+    """Requests of every kind to one worker that lives on; the memory of each of its processes at ten points."""
+    bodies = [file.read_bytes() for file in sorted((REPOSITORY / "fhir_examples").glob("*/bundle.json"))]
+    body = large_of(bodies[0])
+    made = requests_of(expected_of([*bodies, body]))
+    seen, chance = Seen(), random.Random(arguments.seed)
+    large = [each for each in made if each[2] is body]
+    small = [each for each in made if each[0] == "good" and each[2] is not body]
+    others = [each for each in made if each[0] != "good"]
+
+    def one_of() -> Request:
+        kind = chance.random()
+        return chance.choice(large if kind < 0.03 else small if kind < 0.6 else others)
+
+    async def ask(address: str, pid: int) -> None:
+        async with httpx2.AsyncClient(timeout=120, trust_env=False) as client:
+
+            async def some(count: int) -> None:
+                for _ in range(count):
+                    await send(client, address, one_of(), seen)
+
+            async def several(count: int) -> None:
+                await asyncio.gather(*(some(count // arguments.clients) for _ in range(arguments.clients)))
+
+            # Until the worker has built what it builds once, and the process for large bodies is there.
+            await several(arguments.requests // 10)
+            start = time.monotonic()
+            for point in range(POINTS + 1):
+                if point:
+                    await several(arguments.requests // POINTS)
+                told = ", ".join(f"{name} {size / 1e3:.1f}" for name, size in sizes_of(pid).items())
+                asked, seconds = sum(seen.outcomes.values()), time.monotonic() - start
+                print(f"{asked:>7} requests, {seconds:5.0f} s; MB: {told}", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="cds-load-") as name:
+        settings = {"CDS_BODY_SECONDS": "5", **dict(each.split("=", 1) for each in arguments.set)}
+        with service(Path(name), "--workers", "1", **settings) as (running, address):
+            asyncio.run(ask(address, running.pid))
+    for what, count in sorted(seen.outcomes.items()):
+        print(f"{what:16} {count}")
+    for text in seen.wrong[:5]:
+        print(text)
+    return 1 if seen.wrong else 0
+
+
+ROLES = {
+    b"cds.service.large": "for large bodies", b"forward_chaining": "durable-rules", b"serve": "the worker",
+}  # fmt: skip
+
+
+def sizes_of(pid: int) -> dict[str, int]:
+    """The resident kilobytes of the processes of a service, by what they do."""
+    sizes: Counter[str] = Counter()
+    for each, command in family_of(pid).items():
+        role = next((name for mark, name in ROLES.items() if mark in command), "other")
+        sizes[role] += kilobytes_of(each, "status", "VmRSS")
+    return dict(sorted(sizes.items()))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(required=True)
     one = kinds.add_parser("rates")
-    one.add_argument("--seconds", type=float, default=10.0, help="how long each line is measured (default: 10)")
+    one.add_argument("--seconds", type=float, default=5.0, help="how long each is measured in its turn (default: 5)")
+    one.add_argument("--rounds", type=int, default=3, help="turns (default: 3)")
     one.add_argument("--workers", type=int, choices=range(1, MOST_AT_ONCE + 1), default=2, metavar="N")
     one.set_defaults(run=rates)
     two = kinds.add_parser("faults")
@@ -448,6 +594,12 @@ def main() -> int:
     two.add_argument("--kill-every", type=float, default=20.0, help="seconds between two killed workers (default: 20)")
     two.add_argument("--seed", type=int, default=1)
     two.set_defaults(run=faults)
+    three = kinds.add_parser("memory")
+    three.add_argument("--requests", type=int, default=3000, help="how many after a tenth of that (default: 3000)")
+    three.add_argument("--clients", type=int, choices=range(1, MOST_AT_ONCE + 1), default=2, metavar="N")
+    three.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the service")
+    three.add_argument("--seed", type=int, default=1)
+    three.set_defaults(run=memory)
     arguments = parser.parse_args()
     if getattr(arguments, "minutes", 0) > 60:
         parser.error("--minutes: 60 at most")

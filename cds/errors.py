@@ -7,6 +7,7 @@
     │   └── ConditionErrors     all problems of a condition                                   (both: cds.language)
     ├── CaseFileError           a case written by hand does not fit the vocabulary            (cds.case.reading)
     ├── NotRebuildable          a case that no minimal bundle can say                         (cds.intake.rebuild)
+    ├── Unsayable               a fact that no answer of the form can say          (cds.fhir_output.questionnaire)
     ├── RecordsUnavailable, UnknownRecord, UnreadableRecord: the decision records             (cds.records)
     ├── NotFetched, NotAuthentic, NotAllowed: who asks                               (cds.service.security)
     ├── UnitError               a unit is unknown, or two units measure different things

@@ -130,6 +130,13 @@ def case_view(answer: Recommendation, bundle: Mapping[str, object] | None = None
     )
 
 
+def patient_of(answer: Recommendation) -> str:
+    """The reference (`Patient/p`) under which an answer's record names its patient; empty where it names nobody."""
+    sources = (source.resource for fact in answer.facts for source in fact.sources)
+    excluded = (source.resource for source in answer.excluded)
+    return next((each for each in (*sources, *excluded) if each.startswith("Patient/")), "")
+
+
 def _names(answer: Recommendation) -> dict[str, str]:
     """What subjects are called; with several lesions, a structure with its lesion."""
     several = len(answer.lesions) > 1

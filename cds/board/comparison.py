@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from cds.recommendation.model import FactPart, LesionPart, OptionPart, ReasonPart, Recommendation
 
@@ -74,6 +75,42 @@ class Comparison:
     def same_rules(self) -> bool:
         """Whether both were answered by the same rules."""
         return self.before.rule_set.digest == self.after.rule_set.digest
+
+
+def outline(answer: Mapping[str, Any]) -> Recommendation:
+    """The JSON of an answer as far as a comparison reads it, which takes an eighth of the time of reading all of it.
+
+    Left out is what reasons and structures rest on: facts, elements, evidence, thresholds. Raises `KeyError`,
+    `TypeError` or `pydantic.ValidationError` where it is of another form.
+    """
+    lesions = [
+        {
+            **_but(lesion, _OF_LESIONS),
+            "options": [
+                {**_but(option, _OF_OPTIONS), "reasons": [_but(reason, _OF_REASONS) for reason in option["reasons"]]}
+                for option in lesion["options"]
+            ],
+            "order": _but(lesion["order"], _OF_ORDERS),
+            "thermoprotection": [_but(part, _OF_STRUCTURES) for part in lesion["thermoprotection"]],
+        }
+        for lesion in answer["lesions"]
+    ]
+    facts = [_but(fact, _OF_FACTS) for fact in answer["facts"]]
+    return Recommendation.model_validate({**_but(answer, _OF_ANSWERS), "lesions": lesions, "facts": facts})
+
+
+_OF_ANSWERS: Final[Mapping[str, object]] = {"alternatives": (), "excluded": (), "references": {}}
+_OF_FACTS: Final[Mapping[str, object]] = {"sources": ()}
+_OF_LESIONS: Final[Mapping[str, object]] = {"obligations": (), "outcomes": (), "protection_plan": None, "sources": ()}
+_OF_OPTIONS: Final[Mapping[str, object]] = {"settling_facts": (), "banner": None}
+_OF_ORDERS: Final[Mapping[str, object]] = {"reasons": (), "withheld": ()}
+_OF_REASONS: Final[Mapping[str, object]] = {"facts": (), "evidence": (), "parameters": (), "exception_truths": ()}
+_OF_STRUCTURES: Final[Mapping[str, object]] = {"measures": (), "reasons": (), "advice": (), "evidence": ()}
+"""What an outline leaves out of each part, and what stands there instead."""
+
+
+def _but(part: Mapping[str, Any], left_out: Mapping[str, object]) -> dict[str, Any]:
+    return {**part, **left_out}
 
 
 def compare(before: Recommendation, after: Recommendation) -> Comparison:

@@ -6,6 +6,7 @@ SIGTERM and Ctrl-C end it once what runs is answered; SIGHUP offers the rule set
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import functools
 import gc
@@ -90,7 +91,7 @@ class _Supervisor(Multiprocess):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until interrupted. The rule set is loaded before the port is taken, so that what answers can evaluate."""
+    """Serve until interrupted. It listens once the rule set is loaded, so that what answers can evaluate."""
     settings = settings_of(arguments)
     if arguments.show_settings:
         sys.stdout.buffer.write(orjson.dumps(shown(settings), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -140,16 +141,13 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 def _one(settings: Settings) -> int:
-    app = warmed(settings)
-    listener = listen(settings.host, settings.port)
-    server = _Server(_config(app, settings))
-    server.address = address_of(listener)
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
-    finally:
-        listener.close()
+    with bound(settings.host, settings.port) as listener:
+        app = warmed(_at(listener, settings))
+        server = _Server(_config(app, settings))
+        server.address = address_of(listener)
+        begin_to_listen(listener)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     return 0
 
 
@@ -162,12 +160,10 @@ def _several(settings: Settings) -> int:
         metrics.mkdir()
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
         _prepare_records(settings)
-        listener = listen(settings.host, settings.port)
-        config = _config(functools.partial(worker, shelf.settings), settings, factory=True)
-        try:
+        with bound(settings.host, settings.port) as listener:
+            config = _config(functools.partial(worker, _at(listener, shelf.settings)), settings, factory=True)
+            begin_to_listen(listener)
             _Supervisor(config, [listener], shelf).run()
-        finally:
-            listener.close()
     return 0
 
 
@@ -197,6 +193,8 @@ def warmed(settings: Settings) -> FastAPI:
         runtime.evaluations.try_out(runtime.rules)
     except NoAdvice as error:
         record_incident(error)  # it serves all the same, and says 503 at /health/ready and to whoever asks
+    if runtime.large is not None:
+        runtime.large.begin()
     gc.collect()
     gc.freeze()
     return app
@@ -215,8 +213,15 @@ def _say_address(address: str) -> None:
     sys.stdout.flush()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens at an address. Raises `UnusableArgument` where the address is taken or is not ours."""
+def _at(listener: socket.socket, settings: Settings) -> Settings:
+    """The settings with the port that was taken: links to this service name it."""
+    return settings.model_copy(update={"port": listener.getsockname()[1]})
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at an address, which does not listen yet. Raises `UnusableArgument` where the address is taken or is not
+    ours.
+    """
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (socket.gaierror, UnicodeError):
@@ -227,16 +232,28 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(place)
-        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        problem, remedy = {
-            errno.EADDRINUSE: ("it is taken", "end what listens there, or give another --port (0 takes a free one)"),
-            errno.EACCES: ("this user may not listen there", "give a --port from 1024 on"),
-            errno.EADDRNOTAVAIL: ("this machine has no such address", "give --host 127.0.0.1 or 0.0.0.0"),
-        }.get(error.errno or 0, (os.strerror(error.errno or 0).lower(), "give another --host or --port"))
-        raise UnusableArgument(f"`{host}` port {port}: {problem}; {remedy}") from None
+        raise _not_usable(f"`{host}` port {port}", error) from None
     return listener
+
+
+def begin_to_listen(listener: socket.socket) -> None:
+    """Take connections. Raises `UnusableArgument` where somebody else began to do so at this address meanwhile."""
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        host, port = listener.getsockname()[:2]
+        raise _not_usable(f"`{host}` port {port}", error) from None
+
+
+def _not_usable(place: str, error: OSError) -> UnusableArgument:
+    problem, remedy = {
+        errno.EADDRINUSE: ("it is taken", "end what listens there, or give another --port (0 takes a free one)"),
+        errno.EACCES: ("this user may not listen there", "give a --port from 1024 on"),
+        errno.EADDRNOTAVAIL: ("this machine has no such address", "give --host 127.0.0.1 or 0.0.0.0"),
+    }.get(error.errno or 0, (os.strerror(error.errno or 0).lower(), "give another --host or --port"))
+    return UnusableArgument(f"{place}: {problem}; {remedy}")
 
 
 def address_of(listener: socket.socket) -> str:

@@ -23,6 +23,8 @@ def printable(text: str) -> str:
     >>> printable("tongue\x1b[2J\nleft")
     'tongue�[2J left'
     """
+    if text.isprintable():
+        return str(text)  # marked up text is plain text here, as below
     return "".join(each if each.isprintable() else " " if each.isspace() else REPLACEMENT for each in text)
 
 

@@ -17,6 +17,7 @@ from cds.fhir_output.addresses import Addresses
 from cds.fhir_output.code_systems import code_systems
 from cds.fhir_output.data_requirements import every_requirement
 from cds.fhir_output.datatypes import TERMINOLOGY, Json, concept, present
+from cds.fhir_output.questionnaire import questionnaire
 from cds.language import parse, to_cql
 from cds.language.syntax import AnyOf, Expression
 from cds.recommendation.words import parameter_text
@@ -31,7 +32,9 @@ _TYPES: Final = {"Quantity": "Quantity", "Integer": "integer", "Decimal": "decim
 
 def artefacts(rules: RuleSet) -> tuple[Json, ...]:
     """Every artefact that a rule set publishes. Another one is another entry here; nothing else has to know of it."""
-    return (plan_definition(rules), library(rules), missing_fact_extension(rules), *code_systems(rules, status(rules)))
+    form = (questionnaire(rules),) if rules.mapping.local.questionnaire else ()
+    extension = missing_fact_extension(rules)
+    return (plan_definition(rules), library(rules), extension, *form, *code_systems(rules, status(rules)))
 
 
 def status(rules: RuleSet) -> str:

@@ -2,7 +2,8 @@
 
 `patient.inr` is a fact of the patient. A group `lesion` with `lesion.id` holds facts of that lesion; a group
 `structure` in it, with `structure.name` and `structure.side`, holds facts of a structure at risk. A lesion that only
-the form names is a lesion of the record.
+the form names is a lesion of the record. `day` is the clinical day of all that a form answers; without it that is
+`authored`, when it was filled in.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, coding
 from cds.intake.document import Json, children, string
 from cds.intake.lesions import BILATERAL, Tumour, lesion_name
-from cds.intake.moments import dated_by
+from cds.intake.moments import Dated, dated_at, dated_by
 from cds.intake.reconcile import Subject
 from cds.intake.remarks import shown
 from cds.intake.setting import ANY, FUTURE, UNREAD, Setting, Use
@@ -26,6 +27,8 @@ from cds.intake.values import Read, read_value
 from cds.vocabulary import FactDefinition, Level
 
 _USED: Final = frozenset({"completed", "amended"})
+DAY: Final = "day"
+"""The link id of the day of a form's findings."""
 _REFERENCE: Final = re.compile(r"(^|/)(BodyStructure|Condition)/[^/]+$|^urn:(uuid|oid):")
 """A text that is a reference to what a lesion is in a record."""
 
@@ -222,6 +225,25 @@ _NO_VALUE: Final = Read(
 )
 
 
+def _dated(entry: Entry) -> Dated:
+    """The clinical day of a form's answers: the one that it states, else when it was filled in.
+
+    A day that is stated twice, or cannot be read, is none: the date of the filling in may be months off.
+    """
+    stated = [
+        (f"{at}.{element}", string(answer, element))
+        for item, path in _groups(entry, DAY)
+        for answer, at in _answers(item, path)
+        for element in [next((e for e in ("valueDate", "valueDateTime") if e in answer), "valueDate")]
+    ]
+    if not stated:
+        return dated_by(entry, "authored")
+    (path, text), *more = stated
+    dated = dated_at(entry, path, " ".join(each or "" for _, each in stated) if more else text)
+    others = (entry.source(other, role=Role.CONTEXT) for other, _ in more)
+    return replace(dated, sources=(*dated.sources, *others))
+
+
 class _Form:
     """One form being read; `instead` is what its answers come to where they may not be believed."""
 
@@ -229,7 +251,7 @@ class _Form:
         self.instead = instead
         self.entry = entry
         self.setting = setting
-        dated = dated_by(entry, "authored")
+        dated = _dated(entry)
         self.moment, self.future = setting.timely(entry, dated)
         self.text = dated.text
         self.context = (*_standing(entry, setting), *dated.sources)
@@ -243,7 +265,7 @@ class _Form:
                 group = self._lesion(item, path)
             elif link == "structure":
                 group = self._structure(item, path, group)
-            elif link not in ("lesion.id", "structure.name", "structure.side"):
+            elif link not in (DAY, "lesion.id", "structure.name", "structure.side"):
                 self._item(item, path, link, group)
             stack += [(inner, place, group) for inner, place in _items(item, path)]
 

@@ -116,6 +116,11 @@ def dated_by(entry: Entry, *elements: str, entered: str = "") -> Dated:
     return _undated(entry, entered)
 
 
+def dated_at(entry: Entry, path: str, text: str | None) -> Dated:
+    """When something happened by the text of an element inside a resource: `item[0].answer[0].valueDate`."""
+    return _dated(entry, path, span_of(text), text)
+
+
 def _from_text(entry: Entry, element: str) -> Dated:
     text = string(entry.resource, element)
     return _dated(entry, element, span_of(text), text)

@@ -4,7 +4,7 @@
     entry = records.append_decision(Decision(…))                    # before the answer is given out; entry.id names it
     records.append_cards(entry.id, [Card(uuid, ("SS-2",))], service="recurrent-head-and-neck-review")
     records.append_feedback(Feedback(card=uuid, outcome="overridden", …))
-    records.append_board_decision(BoardDecision(decision=entry.id, …))
+    records.append_board_decision(BoardDecision(decision=entry.id, …), beside=0)    # 0: nobody had decided before
     records.append_entry("questionnaire-response", {…}, about=entry.id, subject="Patient/p")
     records.entries("feedback", about=uuid)                         # and entry(id), content(id), case(id),
     override_rates()
@@ -23,13 +23,17 @@ from cds.records.entries import (
     Feedback,
     Kind,
     Outcome,
+    Overridden,
     OverrideRate,
 )
-from cds.records.errors import RecordsUnavailable, UnknownRecord, UnreadableRecord
+from cds.records.errors import DecidedMeanwhile, RecordsUnavailable, UnknownRecord, UnreadableRecord
 from cds.records.ledger import Records, open_records
+from cds.records.one_patient import PatientRecords
+from cds.records.preparation import Prepared, prepared_decision
 from cds.records.pseudonyms import Pseudonyms
 
 __all__ = [
-    "Author", "BoardDecision", "Card", "Decision", "Entry", "Fault", "Feedback", "Kind", "Outcome", "OverrideRate",
-    "Pseudonyms", "Records", "RecordsUnavailable", "UnknownRecord", "UnreadableRecord", "open_records",
+    "Author", "BoardDecision", "Card", "DecidedMeanwhile", "Decision", "Entry", "Fault", "Feedback", "Kind", "Outcome",
+    "Overridden", "OverrideRate", "PatientRecords", "Prepared", "Pseudonyms", "Records", "RecordsUnavailable",
+    "UnknownRecord", "UnreadableRecord", "open_records", "prepared_decision",
 ]  # fmt: skip

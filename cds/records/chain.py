@@ -36,13 +36,18 @@ class Content:
     @property
     def digest(self) -> str:
         """The digest that the entry keeps. The salt keeps an erased content from being found by trying."""
-        named = canonical({"subject": self.subject})
-        return hashlib.sha256(self.salt + named + b"\n" + self.text).hexdigest()
+        return _content_digest(self.subject, self.salt, self.text)
 
 
-def packed(subject: str | None, salt: bytes, text: bytes) -> Content:
-    """The content of an entry, made small: an answer shrinks to a ninth at the fastest level."""
-    return Content(subject, salt, zlib.compress(text, 1))
+def packed(subject: str | None, salt: bytes, text: bytes) -> tuple[Content, str]:
+    """The content of an entry, made small (an answer shrinks to a ninth at the fastest level), and its digest."""
+    return Content(subject, salt, zlib.compress(text, 1)), _content_digest(subject, salt, text)
+
+
+def _content_digest(subject: str | None, salt: bytes, text: bytes) -> str:
+    digest = hashlib.sha256(salt + canonical({"subject": subject}) + b"\n")
+    digest.update(text)
+    return digest.hexdigest()
 
 
 def canonical(value: object) -> bytes:

@@ -15,7 +15,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from cds.records.errors import RecordsUnavailable
 
@@ -50,19 +58,37 @@ def _sqlite(url: URL, create: bool) -> Engine:
     if not create and not Path(url.database).is_file():
         missing = "there is no such file; give the one that the service names as it starts"
         raise RecordsUnavailable(f"database: `{url.database}`: {missing}")
-    folder = Path(url.database).parent
+    path = Path(url.database).absolute()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
     except OSError as error:
         reason = (error.strerror or "it cannot be made").lower()
-        raise RecordsUnavailable(f"database: the folder `{folder}`: {reason}; give another path") from error
-    engine = sa.create_engine(url, connect_args={"timeout": WAIT}, pool_size=4, max_overflow=8)
+        raise RecordsUnavailable(f"database: `{path}`: {reason}; give another path") from error
+
+    def connect() -> sqlite3.Connection:
+        # `rw` makes no file: an empty one in the place of one that is gone would verify, and say nothing.
+        address = f"{path.as_uri()}?mode=rw"
+        return sqlite3.connect(address, uri=True, timeout=WAIT, check_same_thread=False)
+
+    engine = sa.create_engine(url, creator=connect, pool_size=4, max_overflow=8)
 
     @sa.event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _: object) -> None:
+    def prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+        entry.info["file"] = _file(path)
         connection.isolation_level = None  # transactions are begun below, not by the driver
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "trusted_schema=OFF"):
             connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "checkout")
+    def check(_: object, entry: ConnectionPoolEntry, __: object) -> None:
+        # A file that was deleted can still be written to, until the last connection ends: then all of it is lost.
+        there = _file(path)
+        if there is None:
+            gone = "the file of the database is gone"
+            raise RecordsUnavailable(f"records: {gone}; nothing was recorded")
+        if there != entry.info["file"]:
+            raise DisconnectionError("another file stands in its place")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -70,6 +96,15 @@ def _sqlite(url: URL, create: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if appends else "BEGIN")
 
     return engine
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path; `None` where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _postgresql(url: URL) -> Engine:

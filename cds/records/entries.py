@@ -27,7 +27,9 @@ class Decision:
 
     `answer` is its JSON, byte for byte as it goes out, `case` the facts that it was made of; `door` the address that
     was asked; `rule_set` and `engines` say what decided; `seconds` what each step took; `bundle` the record as it
-    came, where an installation keeps it.
+    came, where an installation keeps it, and `responses` what was put beside it as its last entries; `server` the base
+    address of the FHIR server whose patient it is, where that is known; `patient` digests by which the patient is told
+    from others.
     """
 
     case: Case
@@ -39,6 +41,9 @@ class Decision:
     author: Author | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     bundle: bytes | None = None
+    server: str | None = None
+    responses: tuple[Mapping[str, Any], ...] = ()
+    patient: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,21 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Overridden:
+    """A rule that a board decided against: its id, and its sentence as it stood in the answer."""
+
+    rule: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
 class BoardDecision:
     """What a tumour board decided about a lesion, beside the answer that it had before it.
 
-    `decision` is the id of the record of that answer, `option` what was chosen (an option's id, or words of the board's
-    own), `follows` whether that is what the answer leaves open, `members` who took part.
+    `decision` is the id of the record of that answer, `option` what was chosen (an option's or an alternative's id, or
+    words of the board's own), `label` what it is called and `verdict` what the answer says of it; `follows` whether
+    that is what the answer leaves open (`None`: it says nothing of it), `members` who took part. `supersedes` is the id
+    of the decision that this one corrects.
     """
 
     decision: str
@@ -84,6 +99,10 @@ class BoardDecision:
     follows: bool | None = None
     members: tuple[str, ...] = ()
     author: Author | None = None
+    label: str = ""
+    verdict: str | None = None
+    overridden: tuple[Overridden, ...] = ()
+    supersedes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from cds.errors import CdsError
@@ -38,3 +39,21 @@ class UnreadableRecord(CdsError):
     """
 
     code: ClassVar[str] = "unreadable-record"
+
+
+class DecidedMeanwhile(CdsError):
+    """Another decision about the lesion was recorded after the form of this one was opened: nothing was recorded.
+
+    `others` are the ids of the decisions that its writers have not seen.
+
+    >>> DecidedMeanwhile(["a-b-c"]).others
+    ('a-b-c',)
+    """
+
+    code: ClassVar[str] = "decided-meanwhile"
+
+    def __init__(self, others: Iterable[str]) -> None:
+        self.others = tuple(others)
+        named = ", ".join(f"`{each}`" for each in self.others)
+        told = "was recorded about this lesion meanwhile, and nothing was stored; read it, then confirm or withdraw"
+        super().__init__(f"{named}: {told}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
 from cds.case import Case
-from cds.case.document import case_document, case_of_document
+from cds.case.document import case_of_document
 from cds.records.chain import (
     GENESIS,
     Content,
@@ -26,12 +25,12 @@ from cds.records.chain import (
     entry_of,
     faults,
     link_digest,
-    packed,
     time_text,
 )
 from cds.records.database import appending, open_engine, reading, upgrade
 from cds.records.entries import Author, BoardDecision, Card, Decision, Entry, Feedback, Kind, OverrideRate
-from cds.records.errors import UnknownRecord, UnreadableRecord
+from cds.records.errors import DecidedMeanwhile, UnknownRecord, UnreadableRecord
+from cds.records.preparation import Prepared, author_told, prepared, prepared_decision
 from cds.records.pseudonyms import Pseudonyms
 from cds.records.rates import override_rates
 from cds.records.tables import CONTENT, ENTRY, SEEN_TOKEN
@@ -61,6 +60,11 @@ class Records:
         # Who forgets to close lets go all the same; from Python 3.13 on a forgotten connection is a warning.
         self._let_go = weakref.finalize(self, engine.dispose)
 
+    @property
+    def pseudonyms(self) -> Pseudonyms | None:
+        """What replaces identifiers in what is recorded here; `None` where they are recorded as they are."""
+        return self._pseudonyms
+
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
@@ -69,28 +73,18 @@ class Records:
 
     def append_decision(self, decision: Decision) -> Entry:
         """Record an answer with its facts; once this returns, a crash does not lose it."""
-        facts: Mapping[str, Any] = case_document(decision.case)
-        answer, subject, bundle = decision.answer, subject_of(decision.case), decision.bundle
-        if self._pseudonyms is not None:
-            facts, answer = self._pseudonyms.decision(decision.case, facts, answer)
-            subject, bundle = self._pseudonyms.of(subject), None
-        parts = [b'{"facts":', orjson.dumps(facts), b',"answer":', answer]
-        if bundle is not None:
-            parts += [b',"bundle":', bundle]
-        body = {
-            "as_of": decision.case.as_of.isoformat(), "phase": decision.phase, "door": decision.door,
-            "rule_set": dict(decision.rule_set), "engines": dict(decision.engines),
-            "seconds": {name: round(seconds, 6) for name, seconds in decision.seconds.items()},
-            "author": _author(decision.author),
-        }  # fmt: skip
-        return self._append("decision", body, content=(subject, b"".join([*parts, b"}"])))
+        return self.append_prepared(prepared_decision(decision, self._pseudonyms))
+
+    def append_prepared(self, made: Prepared) -> Entry:
+        """Record a decision that was made ready before, under the pseudonyms of these records where they have any."""
+        return self._append("decision", made)
 
     def append_cards(self, decision: str, cards: Sequence[Card], *, service: str) -> None:
         """Record which cards were shown of a decision. A card's uuid is the id of its entry."""
         with appending(self._engine) as connection:
             for card in cards:
                 body = {"service": service, "rules": list(card.rules), "suggestions": dict(card.suggestions)}
-                self._link(connection, "card", body, id_=card.uuid, about=decision)
+                self._link(connection, "card", Prepared(body), id_=card.uuid, about=decision)
 
     def append_feedback(self, feedback: Feedback) -> Entry:
         """Record what became of a card. The same report (card, outcome, moment) is recorded once.
@@ -101,26 +95,47 @@ class Records:
         body = {
             "service": feedback.service, "outcome": feedback.outcome, "outcome_at": feedback.outcome_at,
             "suggestions": list(feedback.suggestions), "reason": dict(feedback.reason) if feedback.reason else None,
-            "author": _author(feedback.author),
+            "author": author_told(feedback.author),
         }  # fmt: skip
-        content = (None, orjson.dumps({"comment": feedback.comment})) if feedback.comment else None
+        comment = orjson.dumps({"comment": feedback.comment}) if feedback.comment else None
+        made = prepared(body, None, comment) if comment is not None else Prepared(body)
         id_ = str(uuid.uuid5(_FEEDBACK, named))
-        return self._append("feedback", body, id_=id_, about=feedback.card[:64], content=content, once=True)
+        return self._append("feedback", made, id_=id_, about=feedback.card[:64], once=True)
 
-    def append_board_decision(self, decided: BoardDecision) -> Entry:
-        """Record what a board decided. Raises `UnknownRecord` where there is no record of the answer it had."""
+    def append_board_decision(self, decided: BoardDecision, *, beside: int | None = None) -> Entry:
+        """Record what a board decided. Raises `UnknownRecord` where there is no record of the answer it had, or no such
+        decision to correct.
+
+        `beside` is the number of the newest decision about the lesion that its writers had before them (0: there was
+        none); where there is a newer one `DecidedMeanwhile` is raised. `None`: this is not asked.
+        """
+        if self._pseudonyms is not None:
+            decided = replace(decided, lesion=self._pseudonyms.once(decided.lesion))
         if self.entry(decided.decision).kind != "decision":
             wrong = "it is no record of a decision; give the id of the answer's record"
             raise UnknownRecord(f"`{decided.decision}`: {wrong}")
         body = {
-            "decided_on": decided.decided_on.isoformat(), "follows": decided.follows, "author": _author(decided.author),
+            "decided_on": decided.decided_on.isoformat(), "follows": decided.follows, "supersedes": decided.supersedes,
+            "author": author_told(decided.author),
         }  # fmt: skip
         told = {
-            "lesion": decided.lesion, "option": decided.option, "rationale": decided.rationale,
-            "members": list(decided.members),
+            "lesion": decided.lesion, "option": decided.option, "label": decided.label, "verdict": decided.verdict,
+            "rationale": decided.rationale, "members": list(decided.members),
+            "overridden": [asdict(each) for each in decided.overridden],
         }  # fmt: skip
         subject = self._subject(decided.decision)
-        return self._append("board-decision", body, about=decided.decision, content=(subject, orjson.dumps(told)))
+        made = prepared(body, subject, orjson.dumps(told))
+        with appending(self._engine) as connection:
+            # INVARIANT: looked for under the lock under which it is written, so no other can come in between.
+            links = _board_decisions(connection, decided.decision, subject)
+            known = [link for link in links if link.content is not None and _told(link).get("lesion") == decided.lesion]
+            unseen = [link.id for link in known if beside is not None and link.number > beside]
+            if unseen:
+                raise DecidedMeanwhile(unseen)
+            if decided.supersedes is not None and all(link.id != decided.supersedes for link in known):
+                wrong = "no decision about this lesion that could be corrected; open the record to see what was decided"
+                raise UnknownRecord(f"`{decided.supersedes[:64]}`: {wrong}")
+            return self._link(connection, "board-decision", made, about=decided.decision)
 
     def append_entry(
         self,
@@ -133,42 +148,32 @@ class Records:
     ) -> Entry:
         """Record a document of another kind (a `questionnaire-response`): `told` is its JSON, kept as content.
 
-        `subject` is the reference of the patient (`Patient/p`), `about` the id of the entry that it belongs to.
+        Under pseudonyms, the references and lesions in it are replaced; those that are pseudonyms already stay.
+        `about` is the id of the entry that it belongs to, `subject` the reference of the patient (`Patient/p`); without
+        one it is about whomever that entry is about.
         """
         named = self._pseudonyms.of(subject) if self._pseudonyms is not None else subject
-        return self._append(kind, {"author": _author(author)}, about=about, content=(named, orjson.dumps(dict(told))))
+        if subject is None and about is not None:
+            named = self._subject(about)
+        kept = self._pseudonyms.document(told) if self._pseudonyms is not None else dict(told)
+        made = prepared({"author": author_told(author)}, named, orjson.dumps(kept))
+        return self._append(kind, made, about=about)
 
     def _append(
-        self,
-        kind: Kind,
-        body: Mapping[str, Any],
-        *,
-        id_: str | None = None,
-        about: str | None = None,
-        content: tuple[str | None, bytes] | None = None,
-        once: bool = False,
+        self, kind: Kind, made: Prepared, *, id_: str | None = None, about: str | None = None, once: bool = False
     ) -> Entry:
-        # Compressed before the lock is taken: while it is held, nobody else can append.
-        kept = packed(content[0], secrets.token_bytes(16), content[1]) if content is not None else None
         with appending(self._engine) as connection:
             if once and id_ is not None and (known := _stored(connection, id_)) is not None:
                 return entry_of(known)
-            return self._link(connection, kind, body, id_=id_, about=about, content=kept)
+            return self._link(connection, kind, made, id_=id_, about=about)
 
     def _link(
-        self,
-        connection: Connection,
-        kind: Kind,
-        body: Mapping[str, Any],
-        *,
-        id_: str | None = None,
-        about: str | None = None,
-        content: Content | None = None,
+        self, connection: Connection, kind: Kind, made: Prepared, *, id_: str | None = None, about: str | None = None
     ) -> Entry:
         newest = sa.select(ENTRY.c.number, ENTRY.c.digest).order_by(ENTRY.c.number.desc()).limit(1)
         head = connection.execute(newest).one_or_none()
         number, previous = (head.number + 1, head.digest) if head is not None else (1, GENESIS)
-        written = canonical({**body, **({"content": content.digest} if content is not None else {})}).decode("ascii")
+        written, content = canonical(made.body).decode("ascii"), made.content
         id_ = id_ if id_ is not None else str(uuid.uuid4())
         recorded_at = time_text(self._clock())
         digest = link_digest(number, id_, kind, recorded_at, about, written, previous)
@@ -205,16 +210,9 @@ class Records:
         """
         with reading(self._engine) as connection:
             link = _stored(connection, id_)
-        if link is None or link.content is None:
-            problem = "no such record" if link is None else "it has no content, or the content was erased"
-            raise UnknownRecord(f"`{id_[:64]}`: {problem}; `cds records list` shows the ids")
-        if any(content_faults(link, erased=False)):
-            told = "its content is not what was recorded"
-            raise UnreadableRecord(f"record {link.number}: {told}; run `cds records verify`")
-        read = orjson.loads(link.content.text)
-        if not isinstance(read, dict):
-            raise UnreadableRecord(f"record {link.number}: its content is no object; run `cds records verify`")
-        return read
+        if link is None:
+            raise UnknownRecord(f"`{id_[:64]}`: no such record; `cds records list` shows the ids")
+        return _told(link)
 
     def case(self, id_: str) -> Case:
         """The facts that a decision was made of. Raises what `content` does."""
@@ -244,8 +242,9 @@ class Records:
         with reading(self._engine) as connection:
             return tuple(entry_of(_link_of(row, None)) for row in connection.execute(query))
 
-    def of_same_patient(self, id_: str, *, limit: int = 100) -> tuple[Entry, ...]:
-        """The decisions about the patient whom an entry is about, this one included, in their order.
+    def of_same_patient(self, id_: str, *, kind: Kind = "decision", limit: int = 100) -> tuple[Entry, ...]:
+        """The newest entries of a kind about the patient whom an entry is about, in their order; of decisions, this one
+        included.
 
         None where the entry says of nobody whom it is about.
         """
@@ -254,12 +253,20 @@ class Records:
             return ()
         query = (
             sa.select(ENTRY).join(CONTENT, CONTENT.c.entry == ENTRY.c.id)
-            .where(ENTRY.c.kind == "decision", CONTENT.c.subject == subject)
+            .where(ENTRY.c.kind == kind, CONTENT.c.subject == subject)
             .order_by(ENTRY.c.number.desc()).limit(limit)
         )  # fmt: skip
         with reading(self._engine) as connection:
             found = [entry_of(_link_of(row, None)) for row in connection.execute(query)]
         return tuple(reversed(found))
+
+    def board_decisions(self, id_: str) -> tuple[Entry, ...]:
+        """What boards decided about the patient whom the record of an answer is about, in their order; only what they
+        decided beside this answer, where it says of nobody whom it is about.
+        """
+        subject = self._subject(id_)
+        with reading(self._engine) as connection:
+            return tuple(entry_of(link) for link in _board_decisions(connection, id_, subject))
 
     def head(self) -> tuple[int, str]:
         """The number and the digest of the newest entry; `(0, "00…")` where there is none."""
@@ -290,7 +297,7 @@ class Records:
         """
         with appending(self._engine) as connection:
             taken_back = connection.begin_nested()
-            self._link(connection, "decision", {})
+            self._link(connection, "decision", Prepared({}))
             taken_back.rollback()
 
     # ------------------------------------------------------------------------------------------ verify, erase
@@ -343,7 +350,7 @@ class Records:
         with appending(self._engine) as connection:
             ids = [str(id_) for id_ in connection.execute(due).scalars()]
             for id_ in ids:
-                self._link(connection, "erasure", {"because": "its time of retention is over"}, about=id_)
+                self._link(connection, "erasure", Prepared({"because": "its time of retention is over"}), about=id_)
             if ids:
                 connection.execute(CONTENT.delete().where(CONTENT.c.entry.in_(ids)))
         return len(ids)
@@ -381,18 +388,6 @@ def open_records(
     return Records(engine, pseudonyms=Pseudonyms(pseudonym_key) if pseudonym_key else None, clock=clock)
 
 
-def subject_of(case: Case) -> str | None:
-    """The reference of the patient (`Patient/p`), where any fact was read from that resource."""
-    facts = (fact for holder in (case.patient, *(lesion.facts for lesion in case.lesions)) for fact in holder.values())
-    sources = (source.resource for fact in facts for source in fact.sources)
-    excluded = (source.resource for source in case.excluded)
-    return next((each for each in (*sources, *excluded) if each.startswith("Patient/")), None)
-
-
-def _author(author: Author | None) -> dict[str, str | None] | None:
-    return None if author is None else {"name": author.name, "issuer": author.issuer}
-
-
 def _stored(connection: Connection, id_: str) -> Link | None:
     query = (
         sa.select(ENTRY, CONTENT.c.subject, CONTENT.c.salt, CONTENT.c.data)
@@ -401,6 +396,43 @@ def _stored(connection: Connection, id_: str) -> Link | None:
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else _link_of(row, _content_of(row))
+
+
+def _board_decisions(connection: Connection, record: str, subject: str | None) -> list[Link]:
+    """What was decided beside an answer, and beside others about the same patient of the same place."""
+    answered = ENTRY.alias()
+    about = ENTRY.c.about == record
+    if subject is not None:
+        about |= CONTENT.c.subject == subject
+    query = (
+        sa.select(ENTRY, CONTENT.c.subject, CONTENT.c.salt, CONTENT.c.data, answered.c.body.label("answer"))
+        .outerjoin(CONTENT, CONTENT.c.entry == ENTRY.c.id).join(answered, answered.c.id == ENTRY.c.about)
+        .where(ENTRY.c.kind == "board-decision", about).order_by(ENTRY.c.number)
+    )  # fmt: skip
+    rows = connection.execute(query).all()
+    own = connection.execute(sa.select(ENTRY.c.body).where(ENTRY.c.id == record)).scalar_one_or_none()
+    return [_link_of(row, _content_of(row)) for row in rows if _place(row.answer) == _place(own or "{}")]
+
+
+def _place(body: str) -> tuple[object, object]:
+    """Within what the id of an answer's patient names somebody: a FHIR server; else whoever vouches for the caller."""
+    told = orjson.loads(body)
+    server = told.get("server")
+    return server, None if server is not None else (told.get("author") or {}).get("issuer")
+
+
+def _told(link: Link) -> dict[str, Any]:
+    """What the content of a link says. Raises what `Records.content` does."""
+    if link.content is None:
+        told = "it has no content, or the content was erased"
+        raise UnknownRecord(f"`{link.id}`: {told}; `cds records list` shows the ids")
+    if any(content_faults(link, erased=False)):
+        told = "its content is not what was recorded"
+        raise UnreadableRecord(f"record {link.number}: {told}; run `cds records verify`")
+    read = orjson.loads(link.content.text)
+    if not isinstance(read, dict):
+        raise UnreadableRecord(f"record {link.number}: its content is no object; run `cds records verify`")
+    return read
 
 
 def _link_of(row: Row[Any], content: Content | None) -> Link:

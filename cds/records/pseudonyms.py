@@ -17,6 +17,9 @@ import orjson
 
 from cds.case import Case
 
+LESION: Final = "lesion.id"
+"""The link id of the item of a QuestionnaireResponse that names a lesion."""
+_PSEUDONYM: Final = re.compile(r"p-[0-9a-f]{24}")
 _PARTS: Final = re.compile(r"([/+])")
 """Between the parts of a subject: `T1/carotid-artery/left`, `T1+T2`."""
 
@@ -39,6 +42,45 @@ class Pseudonyms:
             return None
         kind, slash, id_ = name.rpartition("/")
         return f"{kind}{slash}{self._id(id_)}"
+
+    def once(self, name: str | None) -> str | None:
+        """The pseudonym of a reference or of an id; of what came out of these records, and is one already, itself.
+
+        >>> pseudonyms = Pseudonyms("k" * 32)
+        >>> name = pseudonyms.once("Condition/c")
+        >>> name == pseudonyms.of("Condition/c") == pseudonyms.once(name)
+        True
+        """
+        if name is None or _PSEUDONYM.fullmatch(name.rpartition("/")[2]):
+            return name
+        return self.of(name)
+
+    def document(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """A document that somebody filled in, with every reference, identifier and lesion in it replaced.
+
+        What people write themselves stays: nobody can tell which of its words is a name.
+        """
+        return dict(self._over(told))
+
+    def _over(self, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [self._over(each) for each in value]
+        if not isinstance(value, Mapping):
+            return value
+        over = {name: self._over(each) for name, each in value.items()}
+        reference = over.get("reference")
+        if isinstance(reference, str):
+            over["reference"] = self.once(reference)
+            if "Patient/" in reference:
+                over.pop("display", None)
+        identifiers = over.get("identifier")
+        for each in identifiers if isinstance(identifiers, list) else [identifiers]:
+            if isinstance(each, dict) and isinstance(each.get("value"), str):
+                each["value"] = self.once(each["value"])
+        if over.get("linkId") == LESION:
+            for each in over.get("answer", []):
+                each["valueString"] = self.once(each.get("valueString"))
+        return over
 
     def _id(self, id_: str) -> str:
         return "p-" + hmac.new(self._key, id_.encode("utf-8"), hashlib.sha256).hexdigest()[:24]

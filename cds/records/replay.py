@@ -63,19 +63,24 @@ def replay(records: Records, entry: Entry, rules: RuleSet) -> Replayed:
 
 
 def completed(case: Case, vocabulary: Vocabulary) -> Case:
-    """The case with every fact of a vocabulary: of one that was not asked for then, nothing was recorded."""
+    """The case with the facts and structures of a vocabulary: of a fact that was not asked for then, nothing was
+    recorded, and what the vocabulary does not have (any more) is left out.
+    """
 
     def of(level: Level, facts: Facts) -> Facts:
-        return {**{d.name: silent(d, {}) for d in vocabulary.of(level) if d.name not in facts}, **facts}
+        return {d.name: facts[d.name] if d.name in facts else silent(d, {}) for d in vocabulary.of(level)}
 
     lesions = tuple(
         replace(
             lesion,
             facts=of(Level.LESION, lesion.facts),
-            structures=tuple(replace(s, facts=of(Level.STRUCTURE, s.facts)) for s in lesion.structures),
+            structures=tuple(
+                replace(s, facts=of(Level.STRUCTURE, s.facts)) for s in lesion.structures
+                if s.name in vocabulary.structures
+            ),
         )
         for lesion in case.lesions
-    )
+    )  # fmt: skip
     return replace(case, patient=of(Level.PATIENT, case.patient), lesions=lesions)
 
 

@@ -16,7 +16,6 @@ import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 
 from cds import __version__
@@ -24,7 +23,8 @@ from cds.api import answered
 from cds.errors import CdsError, Issue, NoAdvice, UnusableInput
 from cds.intake.document import Limits
 from cds.records import Records, RecordsUnavailable, open_records
-from cds.service import fhir, hooks
+from cds.ruleset import RuleSet
+from cds.service import fhir, hooks, smart
 from cds.service.batch import ACCEPTED, NDJSON, Batch
 from cds.service.board import add_board
 from cds.service.description import (
@@ -38,6 +38,9 @@ from cds.service.description import (
 from cds.service.evaluation import Evaluate, Evaluations
 from cds.service.examples import find_examples
 from cds.service.guard import Guard, record_incident
+from cds.service.held import Held
+from cds.service.large import LargeBodies
+from cds.service.large.messages import Start
 from cds.service.metrics import MEDIA_TYPE, Metrics
 from cds.service.outcomes import (
     FHIR_JSON,
@@ -47,16 +50,19 @@ from cds.service.outcomes import (
     error_response,
     refusal_of,
 )
+from cds.service.recording import Making
 from cds.service.reloading import renewing, rules_of
 from cds.service.requests import JSON_TYPES, asked, body_of, check_headers
 from cds.service.retention import erase_expired
 from cds.service.runtime import Runtime
+from cds.service.security.cors import Cors
 from cds.service.security.gate import Gate
 from cds.service.security.keys import Keys
 from cds.service.security.outbound import fetch
 from cds.service.security.rates import Rates
 from cds.service.security.tokens import Tokens
 from cds.service.settings import Settings
+from cds.service.smart.sessions import Sessions
 
 LOG: Final = logging.getLogger("cds.service")
 
@@ -65,23 +71,25 @@ def create_app(settings: Settings | None = None, *, evaluate: Evaluate | None = 
     """The service as an ASGI application. Raises `RuleSetError` where the rule set does not load, and
     `RecordsUnavailable` where answers have to be recorded and the database cannot be opened.
 
-    `evaluate` can be replaced in tests.
+    `evaluate` can be replaced in tests; large bodies are then evaluated by it, too.
     """
     chosen = settings if settings is not None else Settings()
     rules = rules_of(chosen)
     limits = Limits(
         size=chosen.largest_body, depth=chosen.deepest, entries=chosen.most_entries, text=chosen.longest_text
     )
+    metrics = Metrics()
+    records, memory = _databases(chosen)
+    large = _large(chosen, rules, limits, records) if evaluate is None else None
     evaluations = Evaluations(
         evaluate or partial(answered, limits=limits),
         rules,
         concurrency=chosen.concurrency,
         queue=chosen.queue,
         seconds=chosen.answer_seconds,
+        elsewhere=large,
     )
-    metrics = Metrics()
-    records, memory = _databases(chosen)
-    runtime = Runtime(chosen, limits, evaluations, records, metrics)
+    runtime = Runtime(chosen, limits, evaluations, records, metrics, large)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -91,6 +99,8 @@ def create_app(settings: Settings | None = None, *, evaluate: Evaluate | None = 
                     tasks.start_soon(erase_expired, records, chosen.retention_days)
                 yield
                 tasks.cancel_scope.cancel()
+        if large is not None:
+            large.close()
         for each in {id(each): each for each in (records, memory) if each is not None}.values():
             each.close()
 
@@ -108,6 +118,8 @@ def create_app(settings: Settings | None = None, *, evaluate: Evaluate | None = 
     _add_operation(app, runtime, metrics)
     hooks.add_to(app, runtime)
     fhir.add_to(app, runtime)
+    sessions = Sessions.of(chosen)
+    shut = smart.add_to(app, runtime, sessions, memory)
     add_board(app, runtime, find_examples(chosen.examples))
 
     async def refuse(request: Request, error: CdsError) -> Response:
@@ -124,13 +136,18 @@ def create_app(settings: Settings | None = None, *, evaluate: Evaluate | None = 
         app.add_exception_handler(error, handler)
     app.state.runtime = runtime
     public_url = chosen.public_url or ""
-    app.add_middleware(Gate, tokens=_tokens(chosen, memory), rates=_rates(chosen), public_url=public_url)
+    app.add_middleware(
+        Gate, tokens=_tokens(chosen, memory), rates=_rates(chosen), public_url=public_url, sessions=sessions,
+        page=shut,
+    )  # fmt: skip
     if chosen.cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(chosen.cors_origins), allow_methods=["GET", "POST", "OPTIONS"],
+            Cors, allow_origins=list(chosen.cors_origins), allow_methods=["GET", "POST", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type"], allow_credentials=False,
         )  # fmt: skip
-    app.add_middleware(Guard, metrics=metrics, most=chosen.requests, is_public=chosen.public_url is not None)
+    held = Held(most=chosen.large_held, small=chosen.large_body)
+    is_public = chosen.public_url is not None
+    app.add_middleware(Guard, metrics=metrics, held=held, most=chosen.requests, is_public=is_public)
     return app
 
 
@@ -141,9 +158,10 @@ def _add_plain_door(app: FastAPI, runtime: Runtime) -> None:
         check_acceptable(request.headers.get("accept"), "application/json", FHIR_JSON, PROBLEM_JSON)
         body = await body_of(request, JSON_TYPES, settings.largest_body, settings.body_seconds)
         decided = await runtime.decide(
-            lambda: asked(body, request.query_params, runtime.limits),
+            partial(asked, body, request.query_params, runtime.limits),
             door="POST /evaluate",
             caller=getattr(request.state, "caller", None),
+            size=len(body),
         )
         return Response(decided.content, media_type="application/json", headers={RECORD: decided.record or "none"})
 
@@ -206,10 +224,19 @@ evaluation."""
 def _databases(settings: Settings) -> tuple[Records | None, Records | None]:
     """The records, and the memory of tokens: one database; the first is `None` where nothing is recorded."""
     records: Records | None = None
-    if settings.recording != "off" or settings.authentication == "required":
+    if settings.recording != "off" or settings.authentication == "required" or settings.smart_apps:
         key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key is not None else None
         records = open_records(settings.database.get_secret_value(), pseudonym_key=key)
     return (records if settings.recording != "off" else None), records
+
+
+def _large(settings: Settings, rules: RuleSet, limits: Limits, records: Records | None) -> LargeBodies | None:
+    if settings.large_processes == 0:
+        return None
+    start = Start(rules, limits, Making.of(records, settings), settings.log_level)
+    return LargeBodies(
+        start, processes=settings.large_processes, queue=settings.queue, seconds=settings.answer_seconds
+    )
 
 
 def _tokens(settings: Settings, memory: Records | None) -> Tokens | None:

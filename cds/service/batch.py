@@ -8,8 +8,9 @@ keeps no other from its answer. The answer to a line is on its way before the la
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import anyio
@@ -23,7 +24,7 @@ from cds.intake.document import parse_document
 from cds.records import RecordsUnavailable
 from cds.service.guard import log_incident, record_incident
 from cds.service.outcomes import Refused, operation_outcome, refusal_of
-from cds.service.requests import Asked, asked_of_members
+from cds.service.requests import Asked, asked_of_members, crowded, share_of
 from cds.service.runtime import Caller, Runtime
 
 NDJSON: Final = "application/x-ndjson"
@@ -33,30 +34,42 @@ _LONGEST_ID: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as it came. `content` is `None` where it is longer than is read."""
+    """One line as it came. `content` is `None` where it is longer than is read, or there was no room for it."""
 
     number: int
     content: bytes | None
+    is_crowded: bool = False
 
 
-async def lines_of(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[Line]:
-    """The lines of a stream that are not blank, numbered from 1. No more than one line and one chunk is held."""
+async def lines_of(
+    chunks: AsyncIterator[bytes], longest: int, has_room: Callable[[int], bool] = lambda size: True
+) -> AsyncIterator[Line]:
+    """The lines of a stream that are not blank, numbered from 1. No more than one line and one chunk is held.
+
+    `has_room` is asked whether so many bytes may be held, and told so.
+    """
     number = 1
     held: list[bytes] = []
     size = 0
+    is_crowded = False
     async for chunk in chunks:
         *ended, rest = chunk.split(b"\n")
         for part in ended:
             size += len(part)
-            content = b"".join([*held, part]) if size <= longest else None
+            is_crowded = is_crowded or not has_room(min(size, longest))
+            content = b"".join([*held, part]) if size <= longest and not is_crowded else None
             if content is None or content.strip():
-                yield Line(number, content)
-            number, held, size = number + 1, [], 0
+                yield Line(number, content, is_crowded and size <= longest)
+            number, held, size, is_crowded = number + 1, [], 0, False
+            has_room(0)
         size += len(rest)
-        held = [*held, rest] if size <= longest else []
-    content = b"".join(held) if size <= longest else None
+        is_crowded = is_crowded or not has_room(min(size, longest))
+        held = [*held, rest] if size <= longest and not is_crowded else []
+        if not held:
+            has_room(0)
+    content = b"".join(held) if size <= longest and not is_crowded else None
     if content is None or content.strip():
-        yield Line(number, content)
+        yield Line(number, content, is_crowded and size <= longest)
 
 
 class Batch(Response):
@@ -75,7 +88,8 @@ class Batch(Response):
         headers = [(b"content-type", NDJSON.encode()), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         try:
-            async for line in lines_of(self._chunks(seconds), self._runtime.settings.largest_body):
+            room = share_of(self._request).hold
+            async for line in lines_of(self._chunks(seconds), self._runtime.settings.largest_body, room):
                 told = await self._told(line)
                 with anyio.fail_after(seconds):
                     await send({"type": "http.response.body", "body": told, "more_body": True})
@@ -96,15 +110,16 @@ class Batch(Response):
     async def _told(self, line: Line) -> bytes:
         named: dict[str, object] = {"line": line.number}
         try:
+            if line.is_crowded:
+                raise crowded()
             if line.content is None:
                 longest = self._runtime.settings.largest_body
                 raise Refused(413, "too-large", f"the line is longer than {longest} bytes, more than is read")
             content = line.content
-
-            def ask() -> Asked:
-                return self._asked(content, named)
-
-            decided = await self._runtime.decide(ask, door=self._door, caller=self._caller)
+            ask = partial(self._asked, content, named)
+            # Read here even where it is evaluated elsewhere: every refusal names the id that stands in the line.
+            asked = await self._runtime.evaluations.run(ask) if self._runtime.is_large(len(content)) else ask
+            decided = await self._runtime.decide(asked, door=self._door, caller=self._caller, size=len(content))
         except (UnusableInput, Refused, NoAdvice, RecordsUnavailable) as error:
             if isinstance(error, NoAdvice):
                 record_incident(error)

@@ -1,4 +1,4 @@
-"""Evaluations off the event loop: a bounded number at once, a bounded number waiting, the rest asked to come back."""
+"""Evaluations off the event loop, by the rule set in force, which can be replaced between two of them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Lock
 from typing import Final, Protocol, TypeVar
-
-import anyio
-import anyio.to_thread
 
 from cds.case import Case
 from cds.recommendation.model import Recommendation
 from cds.ruleset import RuleSet
-from cds.service.outcomes import Refused
+from cds.service.entered import joined, with_issues
+from cds.service.places import Places
 from cds.service.requests import Asked
 
 T = TypeVar("T")
@@ -45,27 +42,43 @@ class Evaluate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """An answer that was made and not yet recorded: with its facts, and the seconds that it took."""
+    """An answer that was made and not yet recorded: with its facts, the seconds that it took, and the responses that
+    were put beside the bundle as its last entries.
+    """
 
     asked: Asked
     case: Case
     answer: Recommendation
     seconds: float
+    responses: tuple[Mapping[str, object], ...] = ()
+
+
+class Elsewhere(Protocol):
+    """What else evaluates by the rule set in force, and is told when there is another one."""
+
+    def replace(self, rules: RuleSet) -> None: ...
 
 
 class Evaluations:
-    """The evaluations of one service. The rule set in force can be replaced between two of them."""
+    """The evaluations of one service. The rule set in force can be replaced between two of them.
+
+    `elsewhere` is told of every rule set that is put in force.
+    """
 
     def __init__(
-        self, evaluate: Evaluate, rules: RuleSet, *, concurrency: int, queue: int, seconds: float = 30.0
+        self,
+        evaluate: Evaluate,
+        rules: RuleSet,
+        *,
+        concurrency: int,
+        queue: int,
+        seconds: float = 30.0,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._evaluate = evaluate
         self._rules = rules
-        self._limiter = anyio.CapacityLimiter(concurrency)
-        self._most = concurrency + queue
-        self._seconds = seconds
-        self._present = 0
-        self._counting = Lock()
+        self._places = Places(at_once=concurrency, queue=queue, seconds=seconds)
+        self._elsewhere = elsewhere
 
     @property
     def rules(self) -> RuleSet:
@@ -75,6 +88,8 @@ class Evaluations:
     def replace(self, rules: RuleSet) -> None:
         """Put another rule set in force, at once: what runs goes on with the old one."""
         self._rules = rules
+        if self._elsewhere is not None:
+            self._elsewhere.replace(rules)
 
     def try_out(self, rules: RuleSet) -> None:
         """Answer with a rule set that is not in force. Raises `NoAdvice` where the engines do not answer alike."""
@@ -82,69 +97,18 @@ class Evaluations:
 
     def evaluated(self, asked: Asked) -> Evaluated:
         """The answer to a question, in this thread. Raises what `cds.evaluate` does."""
-        start = time.perf_counter()
+        start, rules = time.perf_counter(), self._rules
+        with_it = joined(asked.bundle, asked.beside, as_of=asked.as_of, rules=rules)
         case, answer = self._evaluate(
-            asked.bundle, as_of=asked.as_of, phase=asked.phase, rules=self._rules, lesion=asked.lesion
+            with_it.bundle, as_of=asked.as_of, phase=asked.phase, rules=rules, lesion=asked.lesion
         )
-        return Evaluated(asked, case, answer, time.perf_counter() - start)
+        case, answer = with_issues(case, answer, with_it.issues)
+        return Evaluated(asked, case, answer, time.perf_counter() - start, with_it.responses)
 
     async def probe(self) -> None:
         """Evaluate a patient of whom nothing is known. Raises `NoAdvice` where the engines do not answer alike."""
         await self.run(lambda: self.evaluated(Asked(PROBE, PROBED_AS_OF)))
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do work in a thread, one of a bounded number. Raises `Refused` (503) where too many wait, or it takes too
-        long.
-
-        A thread cannot be stopped: what took too long goes on, still counts as present, and nobody gets its result.
-        """
-        with self._counting:
-            if self._present >= self._most:
-                busy = f"{self._present} evaluations are running or waiting; send this one again in a moment"
-                raise Refused(503, "busy", busy, {"Retry-After": "1"})
-            self._present += 1
-        present = _Present(self._leave)
-
-        def counted() -> T:
-            present.begin()
-            try:
-                return work()
-            finally:
-                self._leave()
-
-        try:
-            with anyio.fail_after(self._seconds):
-                return await anyio.to_thread.run_sync(counted, limiter=self._limiter, abandon_on_cancel=True)
-        except TimeoutError:
-            late = f"no answer within {self._seconds:g} s; this is a failure of the system, not a finding"
-            raise Refused(503, "timed-out", late, {"Retry-After": "5"}) from None
-        finally:
-            present.give_up()
-
-    def _leave(self) -> None:
-        with self._counting:
-            self._present -= 1
-
-
-class _Present:
-    """The place of one piece of work: given back by whoever ends it, the thread that began it or the caller who gave
-    up.
-    """
-
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self._leave = leave
-        self._lock = Lock()
-        self._begun = self._given_up = False
-
-    def begin(self) -> None:
-        with self._lock:
-            if self._given_up:
-                raise Refused(503, "timed-out", "nobody waits for this any more")
-            self._begun = True
-
-    def give_up(self) -> None:
-        with self._lock:
-            if self._begun or self._given_up:
-                return
-            self._given_up = True
-        self._leave()
+        """Do work in a thread, one of a bounded number. Raises `Refused` (503) as `Places` does."""
+        return await self._places.run(work)

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cds.errors import Issue, NoAdvice
+from cds.service.held import Held
 from cds.service.logs import REQUEST, place_of
 from cds.service.metrics import Metrics, method_of
 from cds.service.outcomes import error_response
@@ -42,8 +43,11 @@ _REQUEST_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Guard:
     """The outermost layer of the service."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, most: int = 128, is_public: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, held: Held, most: int = 128, is_public: bool = False
+    ) -> None:
         self.app = app
+        self._held = held
         self._most = most
         self._present = 0
         self._metrics = metrics
@@ -59,6 +63,8 @@ class Guard:
         request = offered if _REQUEST_ID.fullmatch(offered) else str(uuid.uuid4())
         token = REQUEST.set(request)
         self._present += 1
+        share = self._held.share()
+        scope.setdefault("state", {})["share"] = share
         start, status = time.perf_counter(), 0
 
         async def guarded(message: Message) -> None:
@@ -89,6 +95,7 @@ class Guard:
             await response(scope, receive, guarded)
         finally:
             self._present -= 1
+            share.hold(0)
             seconds = time.perf_counter() - start
             route = getattr(scope.get("route"), "path", "-")
             self._metrics.answered(scope["method"], route, status, seconds)

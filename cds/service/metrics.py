@@ -39,6 +39,9 @@ class Metrics:
         self.unrecorded = Counter(
             "cds_unrecorded", "answers that could not be recorded", registry=self._registry
         )
+        self.supposed = Counter(
+            "cds_supposed", "hypothetical answers given, none of them recorded", registry=self._registry
+        )
         self.reloads = Counter("cds_reloads", "rule sets offered anew", ["result"], registry=self._registry)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -65,6 +65,8 @@ _ISSUE_TYPES: Final = {
     "not-authentic": "login",
     "not-allowed": "forbidden",
     "not-recorded": "incomplete",
+    "entered-not-read": "incomplete",
+    "entered-not-used": "suppressed",
 }
 """FHIR's issue types (R4 value set `issue-type`) for our codes; what is not listed here is `structure` or `invalid`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ from starlette.requests import Request
 
 from cds.errors import Issue, UnusableInput
 from cds.intake.document import Limits, parse_document
+from cds.service.entered import Beside
+from cds.service.held import Held, Share
 from cds.service.outcomes import FHIR_JSON, Refused
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -25,18 +28,24 @@ _LONG_FORM: Final = re.compile(rb'\s*\{\s*"(?:bundle|as_of|phase|lesion)"\s*:')
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks: the bundle (its bytes as they came, or parsed), and the rest where it was named."""
+    """What a request asks: the bundle (its bytes as they came, or parsed), and the rest where it was named.
+
+    `server` is the base address of the FHIR server whose patient it is, where a listed one is known; `beside` what was
+    entered here about the patient.
+    """
 
     bundle: bytes | Mapping[str, object]
     as_of: dt.date
     phase: str = "decision"
     lesion: str | None = None
+    server: str | None = None
+    beside: Beside | None = None
 
 
 async def body_of(request: Request, media_types: tuple[str, ...], largest: int, seconds: float = 30.0) -> bytes:
     """The bytes of a request, refused before they are read where their type or their announced length says enough.
 
-    Raises `Refused`: 413 too long, 415 another type, 408 not sent within `seconds`.
+    Raises `Refused`: 413 too long, 415 another type, 408 not sent within `seconds`, 503 where there is no room for it.
     """
     check_headers(request.headers, media_types)
     announced = request.headers.get("content-length", "")
@@ -52,12 +61,27 @@ async def body_of(request: Request, media_types: tuple[str, ...], largest: int, 
 async def _read(request: Request, largest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
+    share = share_of(request)
     async for chunk in request.stream():
         size += len(chunk)
         if size > largest:
             raise _too_large(largest)
+        if not share.hold(size):
+            raise crowded()
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def share_of(request: Request) -> Share:
+    """How much a request may hold; without bounds where nobody counts (an application without its `Guard`)."""
+    share = getattr(request.state, "share", None)
+    return share if isinstance(share, Share) else Held(most=sys.maxsize, small=0).share()
+
+
+def crowded() -> Refused:
+    """The refusal of a body for which there is no room now."""
+    told = "as many large bodies are held as there is room for; send this one again in a moment"
+    return Refused(503, "busy", told, {"Retry-After": "5"})
 
 
 def check_headers(headers: Headers, media_types: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cds.intake.document import Limits
+from cds.service.security.client_key import ClientKey
 
 Algorithm = Literal["ES384", "RS384", "ES256", "RS256"]
 ASYMMETRIC: Final[tuple[Algorithm, ...]] = ("ES384", "RS384")
@@ -68,6 +69,39 @@ class Client(BaseModel):
         return keys if _is_path(keys) else _https(keys)
 
 
+class SmartApp(BaseModel):
+    """The board as an app of one EHR (SMART App Launch): what the EHR's authorisation server knows it as.
+
+    `server` is the base address of the EHR's FHIR server, one of `fhir_servers`. The app proves itself by a private key
+    (`client_key`, the path of a PEM file) or by a `client_secret`; without either it is a public client.
+    `authorization_hosts` are hosts besides the server's own that it may name for authorisation.
+
+    >>> SmartApp(server="https://ehr.example/fhir", client_id="board").client_secret is None
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    server: FhirServer
+    client_id: str = Field(min_length=1, max_length=300, pattern=r"^[\x21-\x7e]+$")
+    client_secret: SecretStr | None = None
+    client_key: Path | None = None
+    authorization_hosts: tuple[str, ...] = ()
+
+    @field_validator("client_key")
+    @classmethod
+    def _can_sign(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            ClientKey.read(file)
+        return file
+
+    @model_validator(mode="after")
+    def _proves_itself_in_one_way(self) -> SmartApp:
+        if self.client_secret is not None and self.client_key is not None:
+            raise ValueError("client_secret and client_key exclude each other; give the one that the EHR knows")
+        return self
+
+
 def _is_path(keys: str) -> bool:
     return "://" not in keys
 
@@ -107,6 +141,15 @@ class Settings(BaseSettings):
     )
     concurrency: Count = Field(2, description="evaluations at once in one worker")
     queue: Annotated[int, Field(ge=0)] = Field(32, description="evaluations that may wait; more are asked to come back")
+    large_body: Count = Field(
+        200_000, description="bytes of a body beyond which it is evaluated in a process of its own"
+    )
+    large_processes: Annotated[int, Field(ge=0, le=64)] = Field(
+        1, description="processes for large bodies beside one worker; 0 evaluates them in the worker"
+    )
+    large_held: Count = Field(
+        100_000_000, description="bytes of such bodies held at once in one worker; more are asked to come back"
+    )
     requests: Count = Field(128, description="requests at once in one worker; more are asked to come back")
     body_seconds: Seconds = Field(30.0, description="how long a client may take to send a body, or a part of a batch")
     answer_seconds: Seconds = Field(30.0, description="how long an evaluation may take, waiting included")
@@ -141,7 +184,14 @@ class Settings(BaseSettings):
     fhir_servers: tuple[FhirServer, ...] = Field(
         (), description="FHIR servers from which missing data may be fetched (JSON); http on loopback in development"
     )
-    smart_launch: Https | None = Field(None, description="the launch address of the board's SMART app")
+    smart_apps: tuple[SmartApp, ...] = Field((), description="the EHRs that may launch the board (JSON)")
+    smart_launch: Https | None = Field(
+        None, description="the launch address that cards name; that of this service where `smart_apps` names any"
+    )
+    session_minutes: Annotated[int, Field(ge=1, le=720)] = Field(60, description="how long a launched session lasts")
+    session_key: SecretStr | None = Field(
+        None, description="the key of the cookies of launched sessions; a random one at each start where not set"
+    )
     cors_origins: tuple[Origin, ...] = Field((), description="origins of browser clients that may call (JSON)")
 
     host: str = Field("127.0.0.1", description="the address to listen on")
@@ -162,7 +212,7 @@ class Settings(BaseSettings):
     def _keys(cls, keys: str | None) -> str | None:
         return keys if keys is None or _is_path(keys) else _https(keys)
 
-    @field_validator("pseudonym_key")
+    @field_validator("pseudonym_key", "session_key")
     @classmethod
     def _long(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(key.get_secret_value()) < 16:
@@ -173,8 +223,16 @@ class Settings(BaseSettings):
     def _fits(self) -> Settings:
         if self.authentication == "required" and self.public_url is None:
             raise ValueError("public_url is not set: without it no token's audience can be checked; give https://HOST")
+        if self.large_held < self.largest_body:
+            raise ValueError("large_held is less than largest_body, which could never be read; give as much or more")
         if (self.token_issuer is None) != (self.token_keys is None):
             raise ValueError("token_issuer and token_keys belong together; set both or neither")
+        known = {server.rstrip("/") for server in self.fhir_servers}
+        named = [app.server.rstrip("/") for app in self.smart_apps]
+        if not known.issuperset(named) or len(set(named)) < len(named):
+            raise ValueError("smart_apps: each is for one server of its own; list that server in fhir_servers, too")
+        if self.smart_apps and self.workers > 1 and self.session_key is None:
+            raise ValueError("session_key is not set: several workers need one in common; give a random one of 32")
         if self.keep_bundles and self.pseudonym_key is not None:
             raise ValueError("a bundle as it came names the patient: keep_bundles and pseudonym_key exclude each other")
         return self

@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -43,17 +44,24 @@ class Service:
         return f"{self.url}{self.examples[number]}?as_of={AS_OF}"
 
 
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 @contextlib.contextmanager
 def served(settings: Settings) -> Iterator[str]:
-    """The address of a service that runs in a thread of this process."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="error"))
+    """The address of a service that runs in a thread of this process, on the port of its settings."""
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=settings.port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30
     while not server.started and time.monotonic() < until:
         time.sleep(0.02)
     assert server.started
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield f"http://127.0.0.1:{settings.port}"
     server.should_exit = True
     thread.join(30)
 
@@ -63,7 +71,9 @@ def service(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     examples = {path.name[:2]: f"/board/{path.name}" for path in sorted((repository / "fhir_examples").iterdir())
                 if re.match("[0-9]{2}-", path.name)}  # fmt: skip
     database = f"sqlite:///{tmp_path_factory.mktemp('browser') / 'records.sqlite3'}"
-    settings = Settings(examples=repository / "fhir_examples", database=SecretStr(database), keep_bundles=True)
+    settings = Settings(
+        examples=repository / "fhir_examples", database=SecretStr(database), keep_bundles=True, port=free_port()
+    )
     with served(settings) as url:
         yield Service(url, database, examples)
 

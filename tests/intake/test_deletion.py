@@ -106,6 +106,7 @@ SECOND = r.bundle(
         ],
     },
     forms.form(
+        forms.day({"valueDate": "2026-11-01"}),
         forms.item("patient.asa", {"valueInteger": 2}),
         forms.lesion(
             "T2",
@@ -216,6 +217,7 @@ DOUBTFUL = r.bundle(
         "contained": [{"resourceType": "Condition", "id": "held", "code": {"text": "bleeds"}}],
     },
     forms.form(
+        forms.day({"valueDate": "2026-11-01"}, {"valueDate": "2026-11-02"}),
         forms.lesion("BodyStructure/t1", forms.item("lesion.maxDiametre", forms.MM)),
         forms.lesion("t 2", forms.item("lesion.safePath", {"valueString": "path"})),
         forms.lesion("left neck", forms.item("lesion.side", {"valueString": "left"})),

@@ -157,3 +157,33 @@ def test_what_a_form_does_not_say_clearly_is_an_issue_and_no_fact(items: list[Js
 def test_two_answers_that_differ_conflict(read: Reader) -> None:
     case = read(form(item("patient.ecog", {"valueInteger": 1}, {"valueInteger": 2})))
     assert r.said(case.patient["ecog"]) == "conflict: 1, 2"
+
+
+def day(*answers: Json) -> Json:
+    return item("day", *answers)
+
+
+def test_the_day_of_the_findings_is_the_one_that_the_form_states_and_not_that_of_its_filling_in(read: Reader) -> None:
+    case = read(form(day({"valueDate": "2026-10-30"}), item("patient.inr", {"valueDecimal": 1.2})))
+    fact = case.patient["inr"]
+    assert {source.date for source in fact.sources if source.role == "value"} == {"2026-10-30"}
+    assert "QuestionnaireResponse.item[0].answer[0].valueDate" in {source.path for source in fact.sources}
+    assert case.issues == ()
+
+
+def test_of_two_forms_the_later_day_of_findings_holds_whichever_was_filled_in_last(read: Reader) -> None:
+    older = form(day({"valueDate": "2026-10-01"}), item("patient.ecog", {"valueInteger": 3}), id="q2")
+    newer = form(day({"valueDate": "2026-10-30"}), item("patient.ecog", {"valueInteger": 1}), authored="2026-10-30")
+    assert r.said(read(older, newer).patient["ecog"]) == "1"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [({"valueDate": "2026-10-30"}, {"valueDate": "2026-10-29"}), ({"valueString": "last week"},)],
+    ids=["two days", "a text"],
+)
+def test_a_day_that_is_not_clear_leaves_the_form_undated(read: Reader, answers: tuple[Json, ...]) -> None:
+    case = read(form(day(*answers), item("patient.ecog", {"valueInteger": 1})))
+    assert [issue.code for issue in case.issues] == ["unreadable-date"]
+    dates = {source.date for source in case.patient["ecog"].sources if source.role == "value"}
+    assert dates != {"2026-11-10T10:00:00Z"}

@@ -48,8 +48,10 @@ MEANT = {
     ("B311", "cds/testing/sampling.py"): "random cases for tests have to be repeatable",
     ("B404", "cds/commands/revisions.py"): "git reads a revision of the rules, for somebody at a terminal",
     ("B404", "cds/reasoning/forward_chaining/process.py"): "the second engine runs in a process of its own",
+    ("B404", "cds/service/large/evaluator.py"): "large bodies are evaluated in a process of its own",
     ("B603", "cds/commands/revisions.py"): "no shell reads the words; which revision is the caller's to say",
     ("B603", "cds/reasoning/forward_chaining/process.py"): "its command is fixed",
+    ("B603", "cds/service/large/evaluator.py"): "its command is fixed",
     ("B607", "cds/commands/revisions.py"): "git is where the caller's own PATH has it",
 }
 

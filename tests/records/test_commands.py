@@ -115,3 +115,21 @@ def test_expire_needs_a_time_of_retention(
     assert run(capsys, "expire", "--database", database)[0] == 2
     status, out, _ = run(capsys, "expire", "--database", database, "--days", "30")
     assert (status, out) == (0, "the content of 0 records was erased; their entries stay\n")
+
+
+def test_ids_may_stand_before_and_behind_the_options(
+    capsys: pytest.CaptureFixture[str], database: str, kept: tuple[Records, str]
+) -> None:
+    records, id_ = kept
+    records.close()
+    told = [
+        run(capsys, "show", *words)
+        for words in ((id_, "--database", database), ("--database", database, id_), ("--database", database, "--", id_))
+    ]
+    assert told[0] == told[1] == told[2]
+    assert told[0][0] == 0
+    twice = run(capsys, "show", id_, "--database", database, "c")
+    assert twice[0] == 0
+    assert twice[1].startswith(told[0][1])
+    status, _, said = run(capsys, "show", "--database", database, id_, "--nothing")
+    assert (status, "unrecognized arguments: --nothing" in said) == (2, True)

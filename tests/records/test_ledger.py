@@ -92,6 +92,15 @@ def test_other_decisions_about_the_same_patient_are_found_from_one_of_them(
     assert records.of_same_patient(nobody.id) == records.of_same_patient("none") == ()
 
 
+def test_a_form_is_about_the_patient_of_the_answer_that_it_belongs_to(records: Records, decision: Decision) -> None:
+    decided = records.append_decision(decision)
+    form = records.append_entry("questionnaire-response", {"status": "completed"}, about=decided.id)
+    assert records.of_same_patient(decided.id, kind="questionnaire-response") == (form,)
+    assert records.of_same_patient(form.id) == (decided,)
+    reference = next(source[0] for source in records.content(decided.id)["facts"]["sources"] if "Patient/" in source[0])
+    assert records.entries("questionnaire-response", subject=reference) == (form,)
+
+
 def test_the_same_feedback_is_recorded_once(records: Records) -> None:
     told = Feedback("unknown-card", "accepted", "2026-11-22T10:00:00Z", "review", suggestions=("s",))
     assert records.append_feedback(told) == records.append_feedback(told)

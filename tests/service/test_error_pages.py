@@ -6,18 +6,21 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from cds.records.errors import RecordsUnavailable, UnknownRecord, UnreadableRecord
+from cds.records.errors import DecidedMeanwhile, RecordsUnavailable, UnknownRecord, UnreadableRecord
 from cds.service.recording import NOT_RECORDED
 from cds.service.security.outbound import NotFetched
 from cds.service.security.tokens import NotAllowed, NotAuthentic
 
-CLASSES = (RecordsUnavailable, UnknownRecord, UnreadableRecord, NotFetched, NotAllowed, NotAuthentic)
+CLASSES = (
+    DecidedMeanwhile, RecordsUnavailable, UnknownRecord, UnreadableRecord, NotFetched, NotAllowed, NotAuthentic,
+)  # fmt: skip
 
 
 def told(repository: Path) -> Iterator[str]:
     """The codes of the issues that the service makes itself."""
     service = repository / "cds" / "service"
-    for file in (*service.glob("*.py"), *(service / "security").glob("*.py")):
+    rooms = (service, *(service / name for name in ("board", "security", "smart")))
+    for file in (file for room in rooms for file in room.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Refused", "Issue"):
                 code = node.args[1] if len(node.args) > 1 else None

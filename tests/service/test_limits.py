@@ -10,10 +10,13 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from cds.api import answered
 from cds.service import Settings, create_app
+from cds.service.held import Held
 from cds.service.outcomes import accepted_types, prefers_problem
 
 Json = dict[str, Any]
@@ -97,6 +100,60 @@ def test_an_evaluation_that_takes_too_long_is_a_503_and_keeps_its_place_until_it
                 break
             threading.Event().wait(0.05)
     assert last.status_code == 200
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 40))), st.integers(0, 15), st.integers(0, 100)
+)
+def test_no_more_is_held_than_there_is_room_for(moves: list[tuple[int, int]], small: int, most: int) -> None:
+    held = Held(most=most, small=small)
+    shares = [held.share() for _ in range(5)]
+    sizes = [0] * 5
+    for place, size in moves:
+        had_room = shares[place].hold(size)
+        others = sum(each for other, each in enumerate(sizes) if other != place and each > small)
+        fits = others + (size if size > small else 0) <= most
+        assert had_room is (fits or size <= sizes[place])
+        sizes[place] = size if had_room else sizes[place]
+        assert sum(each for each in sizes if each > small) <= most
+    for share in shares:
+        assert share.hold(0)
+    assert held.share().hold(most)
+
+
+def test_bodies_for_which_there_is_no_room_are_asked_to_come_back(rules: Path, patient: Json) -> None:
+    leave, entered = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        entered.set()
+        assert leave.wait(30)
+        return answered(*arguments, **named)
+
+    settings = Settings(rules=rules, largest_body=50_000, large_body=1000, large_held=60_000)
+    body = json.dumps(patient).encode()
+    large = body + b" " * 40_000
+    with TestClient(create_app(settings, evaluate=slow), raise_server_exceptions=False) as client:
+        answers: list[httpx2.Response] = []
+
+        def ask(sent: bytes) -> None:
+            answers.append(post(client, sent))
+
+        threads = [threading.Thread(target=ask, args=(sent,)) for sent in (large, body)]
+        threads[0].start()
+        assert entered.wait(30)
+        refused = post(client, large)
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]
+        assert "as many large bodies" in refused.text
+        lines = b"\n".join((b"{" + b" " * 39_000, b"[", b"{" + b" " * 60_000))
+        told = client.post("/evaluate/batch", content=lines, headers={"content-type": "application/x-ndjson"})
+        threads[1].start()  # a small one waits for its turn, not for room
+        leave.set()
+        for thread in threads:
+            thread.join(30)
+        assert [each.status_code for each in answers] == [200, 200]
+        assert [json.loads(each)["status"] for each in told.iter_lines()] == [503, 400, 413]
+        assert post(client, large).status_code == 200
 
 
 def scope(path: str) -> Json:

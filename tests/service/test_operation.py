@@ -135,6 +135,7 @@ def test_the_settings_in_force_are_shown_without_secrets(
         ("CDS_TOKEN_ISSUER", "https://idp.example.org", "belong together"),
         ("CDS_CLIENTS", '[{"issuer": "x", "keys": "http://x/"}]', "no https address"),
         ("CDS_CORS_ORIGINS", '["*"]', "no origin"),
+        ("CDS_LARGE_HELD", "19999999", "could never be read"),
         ("CDS_PSEUDONYM_KEY", "a-short-secret", "shorter than 16"),
         ("CDS_CLIENTS", "secret: no JSON", "CDS_CLIENTS: it is no JSON"),
     ],

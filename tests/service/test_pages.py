@@ -15,7 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cds import __version__
-from cds.commands.serve import address_of, listen
+from cds.commands.serve import address_of, begin_to_listen, bound
 from cds.commands.streams import UnusableArgument
 
 Json = dict[str, Any]
@@ -125,16 +125,19 @@ def test_nothing_of_the_documentation_comes_from_elsewhere(client: TestClient) -
 
 
 def test_a_port_that_is_taken_is_said_with_the_way_out() -> None:
-    with listen("127.0.0.1", 0) as taken:
+    with bound("127.0.0.1", 0) as taken, bound("127.0.0.1", taken.getsockname()[1]) as other:
+        begin_to_listen(taken)
         port = taken.getsockname()[1]
         assert address_of(taken) == f"http://127.0.0.1:{port}/"
         with pytest.raises(UnusableArgument, match=r"it is taken; .*--port"):
-            listen("127.0.0.1", port)
+            bound("127.0.0.1", port)
+        with pytest.raises(UnusableArgument, match=r"it is taken; .*--port"):
+            begin_to_listen(other)
 
 
 def test_an_address_that_is_not_here_is_said_so() -> None:
     with pytest.raises(UnusableArgument, match=r"no such address|no address of this machine"):
-        listen("192.0.2.1", 0)
+        bound("192.0.2.1", 0)
 
 
 def test_serve_prints_the_real_address_once_it_answers_there(repository: Path, rules: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 
 from cds.records import open_records
+from tests.service.hooks.calls import Examples
 
 Json = dict[str, Any]
 
@@ -156,6 +158,28 @@ def _answers(serving: Serving) -> bool:
         return serving.ask("/health")[0] == 200
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_the_link_of_a_card_opens_the_very_case(repository: Path, tmp_path: Path, workers: str) -> None:
+    calls = Examples(repository / "fhir_examples")
+    with serve(repository, tmp_path, "--workers", workers) as serving:
+        service = serving.ask("/cds-services")[1]["services"][0]["id"]
+        cards = serving.ask(f"/cds-services/{service}", calls.view(calls.names()[0]))[1]["cards"]
+        address = cards[0]["links"][0]["url"]
+        # The port was chosen by the system: the card names the one that it is.
+        assert address.startswith(f"{serving.address}/board/records/")
+        with urllib.request.urlopen(address, timeout=60) as response:
+            page = response.read().decode()
+    record = address.rpartition("/")[2]
+    kept = open_records(f"sqlite:///{tmp_path / 'r.sqlite3'}")
+    answer = kept.content(record)["answer"]
+    kept.close()
+    assert record in page
+    for lesion in answer["lesions"]:
+        assert html.escape(lesion["label"]) in page
+        for option in lesion["options"]:
+            assert html.escape(option["label"]) in page
 
 
 def test_a_request_that_runs_is_answered_before_the_end(repository: Path, tmp_path: Path, patient: Json) -> None:

@@ -14,10 +14,13 @@ from cds.board.case import CaseView, case_view
 from cds.errors import Issue
 from cds.intake.document import parse_document
 from cds.recommendation.model import Recommendation
+from cds.records import UnknownRecord
 from cds.ruleset.model import PHASES
-from cds.service.board.archive import Recorded
+from cds.service.board.archive import Archive, Beside, Recorded
 from cds.service.board.form import FIELDS, bundle_of
 from cds.service.board.shell import FAILURES, Route, Shell
+from cds.service.board.told import told_about
+from cds.service.entered import with_responses
 from cds.service.examples import Example
 from cds.service.outcomes import Refused
 from cds.service.requests import NAMES, Asked, asked, today
@@ -34,6 +37,10 @@ class Shown:
     unfold: bool
     address: str | None
     recorded: Recorded | None = None
+    card: str | None = None
+    """The record of the answer on the card of an EHR whose link led here."""
+    responses: tuple[Mapping[str, object], ...] = ()
+    """What was entered here and put beside the bundle, as its last entries."""
 
 
 class CasePages:
@@ -112,7 +119,10 @@ class CasePages:
             decided = await self._shell.runtime.decide(asking, door=door, caller=caller)
         except FAILURES as error:
             return await self._shell.failed(request, error)
-        shown = Shown(title, decided.answer, asked_for[-1].bundle, decided.record, unfold, address)
+        bundle = asked_for[-1].bundle
+        shown = Shown(
+            title, decided.answer, bundle, decided.record, unfold, address, responses=decided.responses
+        )  # fmt: skip
         return await self.show(request, shown)
 
     async def show(self, request: Request, shown: Shown) -> Response:
@@ -120,14 +130,38 @@ class CasePages:
         texts = self._shell.texts(request)
         title = shown.title or texts("recorded.title" if shown.recorded is not None else "case.pasted")
         case = await anyio.to_thread.run_sync(self._view, shown)
+        try:
+            beside = await self._beside(request, shown)
+        except FAILURES as error:
+            return await self._shell.failed(request, error)
         return await self._shell.html(
-            request, "case.html", case=case, title=title, unfold=shown.unfold,
+            request, "case.html", case=case, title=title, unfold=shown.unfold, beside=beside,
             address=shown.address, record=shown.record if shown.recorded is None else None, recorded=shown.recorded,
-            same_rules=shown.answer.rule_set.digest == self._shell.runtime.rules.digest,
+            same_rules=shown.answer.rule_set.digest == self._shell.runtime.rules.digest, card=shown.card,
         )  # fmt: skip
+
+    async def _beside(self, request: Request, shown: Shown) -> Beside | None:
+        """What boards decided about the patient, and what was entered; `None` where the answer has no record that this
+        caller may read.
+        """
+        recorded, record = shown.recorded, shown.record
+
+        if recorded is None and record is None:
+            return None
+
+        def read(archive: Archive) -> Beside:
+            if recorded is not None:
+                found = Beside(recorded.entry.id, recorded.decisions, {})
+            else:
+                found = archive.beside(record or "", shown.answer)
+            return replace(found, entered=told_about(archive.records, found.record))
+
+        try:
+            return await self._shell.archived(request, read)
+        except UnknownRecord:
+            return None
 
     def _view(self, shown: Shown) -> CaseView:
         bundle = shown.bundle
-        return case_view(
-            shown.answer, parse_document(bundle, self._shell.runtime.limits) if isinstance(bundle, bytes) else bundle
-        )
+        tree = parse_document(bundle, self._shell.runtime.limits) if isinstance(bundle, bytes) else bundle
+        return case_view(shown.answer, with_responses(tree, shown.responses) if tree is not None else None)

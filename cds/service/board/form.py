@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -21,7 +21,7 @@ MOST_FIELDS: Final = 2000
 """Fields of any form: one for each fact of a few lesions and their structures."""
 
 
-def fields_of(content_type: str, body: bytes, names: Sequence[str] = FIELDS) -> Mapping[str, bytes]:
+def fields_of(content_type: str, body: bytes, names: Container[object] = FIELDS) -> Mapping[str, bytes]:
     """The fields of a form that are named here, those that it does not have left out. Raises `Refused` (400).
 
     The whole form stays in memory: a record is never written to a temporary file.

@@ -33,14 +33,15 @@ class RecordPages:
     async def record(self, record: str, request: Request) -> Response:
         """A recorded answer, as it was given out."""
         try:
-            recorded = await self._shell.archived(lambda archive: archive.recorded(record))
+            recorded = await self._shell.archived(request, lambda archive: archive.recorded(record))
         except FAILURES as error:
             return await self._shell.failed(request, error)
         unfold = request.query_params.get("unfold") == "true"
         address = f"/board/records/{recorded.entry.id}"
-        return await self._cases.show(
-            request, Shown("", recorded.answer, recorded.bundle, record, unfold, address, recorded)
-        )
+        named = request.query_params.get("card")
+        card = next((each.id for each in recorded.others if each.id == named), None)
+        shown = Shown("", recorded.answer, recorded.bundle, record, unfold, address, recorded, card)
+        return await self._cases.show(request, shown)
 
     async def records(self, request: Request) -> Response:
         """The recorded cases, newest first, with a search."""
@@ -48,7 +49,8 @@ class RecordPages:
         search = Search(*(query.get(name, "")[:100] for name in ("q", "verdict", "option", "missing")))
         rules = self._shell.runtime.rules
         shown: dict[str, Any] = {
-            "search": search, "verdicts": VERDICTS, "rows": (), "searched": None, "older": None, "unread": 0,
+            "search": search, "verdicts": VERDICTS, "rows": (), "decided": {},
+            "searched": None, "older": None, "unread": 0,
             "options": [(name, option.label) for name, option in rules.options.items()],
             "facts": [
                 (each.path, each.label) for each in rules.vocabulary.facts.values()
@@ -60,23 +62,26 @@ class RecordPages:
         given = query.get("before", "")
         before = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None
         try:
-            page = await self._shell.archived(lambda archive: archive.page(search, before=before))
+            page = await self._shell.archived(request, lambda archive: archive.page(search, before=before))
         except FAILURES as error:
             return await self._shell.failed(request, error)
         older = None
         if page.next_before is not None:
             kept = {"q": search.text, "verdict": search.verdict, "option": search.option, "missing": search.missing}
             older = urlencode({**{key: value for key, value in kept.items() if value}, "before": page.next_before})
-        shown |= {"rows": page.rows, "searched": page.searched, "older": older, "unread": page.unread}
+        shown |= {"rows": page.rows, "decided": page.decided, "searched": page.searched}
+        shown |= {"older": older, "unread": page.unread}
         return await self._shell.html(request, "records.html", recording=True, **shown)
 
     async def compared(self, request: Request) -> Response:
         """Two recorded evaluations side by side."""
         ids = request.query_params.get("before", ""), request.query_params.get("after", "")
         try:
-            comparison = await self._shell.archived(
-                lambda archive: compare(archive.recorded(ids[0]).answer, archive.recorded(ids[1]).answer)
+            before, after = await self._shell.archived(
+                request, lambda archive: (archive.recorded(ids[0]), archive.recorded(ids[1]))
             )
         except FAILURES as error:
             return await self._shell.failed(request, error)
-        return await self._shell.html(request, "compare.html", comparison=comparison, ids=ids)
+        comparison = compare(before.answer, after.answer)
+        same = after.entry.id in {before.entry.id, *(each.id for each in before.others)}
+        return await self._shell.html(request, "compare.html", comparison=comparison, ids=ids, same=same)

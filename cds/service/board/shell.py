@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import html
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from importlib import resources
@@ -13,25 +14,28 @@ from typing import Final, TypeVar
 import anyio.to_thread
 import jinja2
 from fastapi import Request, Response
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from cds import __version__
+from cds.board.case import patient_of
 from cds.board.elements import telling
+from cds.board.supposing import is_supposed
 from cds.errors import Issue, NoAdvice, UnusableInput
 from cds.evidence import proportion_text
 from cds.explanation import words
 from cds.explanation.answer import reference
 from cds.explanation.layout import printable
 from cds.recommendation.model import FactPart
-from cds.records import Records, RecordsUnavailable, UnknownRecord, UnreadableRecord
+from cds.records import PatientRecords, Records, RecordsUnavailable, UnknownRecord, UnreadableRecord
+from cds.records.preparation import subject_of
 from cds.service.board.archive import Archive
 from cds.service.board.form import FORM_TYPES, fields_of
 from cds.service.board.texts import DEFAULT, Texts, load_texts, preferred
 from cds.service.guard import record_incident
 from cds.service.outcomes import Refused, refusal_of
 from cds.service.requests import body_of
-from cds.service.runtime import Runtime
+from cds.service.runtime import Caller, Runtime
 
 T = TypeVar("T")
 
@@ -54,7 +58,7 @@ class Shell:
         self.style_sheet: Final = (files / "templates" / "style.css").read_text(encoding="utf-8")
         self._templates = _environment()
 
-    async def fields(self, request: Request, names: Sequence[str]) -> Mapping[str, bytes]:
+    async def fields(self, request: Request, names: Container[object]) -> Mapping[str, bytes]:
         """The fields of a form that was sent here, those of other names left out.
 
         Raises `Refused`: 400 for a form that cannot be read, 403 for one that a page of somebody else sent.
@@ -63,12 +67,21 @@ class Shell:
         body = await body_of(request, FORM_TYPES, self.runtime.settings.largest_body)
         return await anyio.to_thread.run_sync(fields_of, request.headers["content-type"], body, names)
 
-    async def archived(self, read: Callable[[Archive], T]) -> T:
-        """What is read from the records, off the event loop. Raises `UnknownRecord` where nothing is recorded."""
-        records: Records | None = self.runtime.records
+    def records(self, request: Request) -> Records:
+        """The records that the caller may read, and write to. Raises `UnknownRecord` where nothing is recorded.
+
+        No room reads or writes records in another way: a session that was opened for one patient sees this one only.
+        """
+        records, caller = self.runtime.records, getattr(request.state, "caller", None)
         if records is None:
             raise UnknownRecord("nothing is recorded here; see the setting `recording`")
-        return await anyio.to_thread.run_sync(read, Archive(records))
+        if not isinstance(caller, Caller) or caller.patient is None:
+            return records
+        return PatientRecords(records, patient=caller.patient, server=caller.issuer)
+
+    async def archived(self, request: Request, read: Callable[[Archive], T]) -> T:
+        """What is read from the records, off the event loop. Raises `UnknownRecord` where nothing is recorded."""
+        return await anyio.to_thread.run_sync(read, Archive(self.records(request)))
 
     async def failed(self, request: Request, error: Failure) -> Response:
         """The page that says why there is no answer."""
@@ -93,15 +106,23 @@ class Shell:
 
     async def html(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
         """A page from its template, with what every page says."""
-        texts = self.texts(request)
-        frame = {"head": self.runtime.rules.head, "version": __version__, "t": texts, "path": request.url.path}
         packed = "gzip" in request.headers.get("accept-encoding", "")
         render = self._templates.get_template(template).render
-        content = await anyio.to_thread.run_sync(partial(_rendered, render, {**frame, **values}, packed))
-        headers = {"Content-Language": texts.language, "Vary": "Accept-Language, Accept-Encoding"}
+        content = await anyio.to_thread.run_sync(partial(_rendered, render, {**self._frame(request), **values}, packed))
+        headers = {"Content-Language": self.texts(request).language, "Vary": "Accept-Language, Accept-Encoding"}
         if packed:
             headers["Content-Encoding"] = "gzip"
         return HTMLResponse(content, status_code=status, headers=headers)
+
+    async def text(self, request: Request, template: str, **values: object) -> str:
+        """The same page as text, for what is made of it."""
+        render = self._templates.get_template(template).render
+        return await anyio.to_thread.run_sync(partial(render, {**self._frame(request), **values}))
+
+    def _frame(self, request: Request) -> Mapping[str, object]:
+        head, texts, caller = self.runtime.rules.head, self.texts(request), getattr(request.state, "caller", None)
+        session = caller if isinstance(caller, Caller) and caller.patient is not None else None
+        return {"head": head, "version": __version__, "t": texts, "path": request.url.path, "session": session}
 
 
 def check_same_origin(request: Request) -> None:
@@ -134,15 +155,17 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     environment.filters |= {
         "printable": printable, "content": _content, "spoken": words.spoken, "fact_label": words.fact_label,
-        "telling": telling, "element": words.element, "proportion": proportion_text, "reference": reference, "day": _day,
-        "moment": _moment, "leading": _leading, "first_few": _first_few, "the_rest": _the_rest,
+        "telling": telling, "element": words.element, "proportion": proportion_text, "reference": reference,
+        "day": _day, "moment": _moment, "leading": _leading, "first_few": _first_few, "the_rest": _the_rest,
+        "patient_of": patient_of, "subject_of": subject_of,
     }  # fmt: skip
+    environment.tests["supposed"] = is_supposed
     return environment
 
 
 def _content(text: str) -> Markup:
     """A text as the content of an element, never of an attribute: quotation marks stay, which JSON is full of."""
-    return Markup(escape(text).replace("&#34;", '"').replace("&#39;", "'"))  # nosec B704 - escaped, but for these two
+    return Markup(html.escape(text, quote=False))  # nosec B704 - escaped, but for these marks
 
 
 def _day(fact: FactPart) -> str:

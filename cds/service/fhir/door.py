@@ -59,18 +59,6 @@ class Shelf:
         return cls(rules, held)
 
 
-@dataclass
-class _Ask:
-    """What a body asks for, once it was read: off the event loop, where the answer is made."""
-
-    read: Callable[[], Application]
-    application: Application | None = None
-
-    def __call__(self) -> Any:
-        self.application = self.read()
-        return self.application.asked
-
-
 def add_to(app: FastAPI, runtime: Runtime) -> None:
     """Serve `/fhir/…`. Everything below it, errors included, is answered by FHIR resources."""
     door = Door(app, runtime, dt.datetime.now(dt.UTC))
@@ -220,16 +208,12 @@ class Door:
         runtime, rules = self.runtime, self.runtime.rules
         plan = request.path_params.get("id")
         body = await body_of(request, JSON_TYPES, runtime.settings.largest_body, runtime.settings.body_seconds)
-        ask = _Ask(lambda: read_application(body, runtime.limits, rules, plan))
+        application = await runtime.evaluations.run(lambda: read_application(body, runtime.limits, rules, plan))
         door = f"POST {ROOT}/PlanDefinition/{'{id}/' if plan is not None else ''}${code}"
         try:
-            decided = await runtime.decide(ask, door=door, caller=_caller(request))
+            decided = await runtime.decide(application.asked, door=door, caller=_caller(request), size=len(body))
         except UnusableInput as error:
-            if ask.application is None:
-                raise
-            raise UnusableInput(ask.application.record.placed(error.issues)) from error
-        application = ask.application
-        assert application is not None, "nothing is decided that was not read"
+            raise UnusableInput(application.record.placed(error.issues)) from error
         stamped = dt.datetime.now(dt.UTC)
         # The rule set may have been replaced in the meantime: the answer says by which of the two it was made.
         digest = decided.answer.rule_set.digest

@@ -34,7 +34,7 @@ from cds.service.hooks.envelope import (
 from cds.service.hooks.feedback import read_report
 from cds.service.hooks.fhir_server import ClientFactory, FhirServer, allowed_base, found_in, new_client
 from cds.service.hooks.orders import ORDER_TYPE, Order, drafts, read_orders
-from cds.service.hooks.prefetch import Found, Part, State, other_patients, receive
+from cds.service.hooks.prefetch import Found, Part, other_patients, receive
 from cds.service.hooks.problems import MISSING, NO_SERVICE, NotAnswered, refusal
 from cds.service.hooks.services import INDISPENSABLE, REVIEW, discovery, services_of, templates
 from cds.service.hooks.settings import HooksSettings
@@ -126,10 +126,10 @@ class Door:
             return JSONResponse(response(()))
         patient = case.call.context.patientId
         composed = compose(case.parts, patient)
-        asked = Asked(composed.bundle, today())
+        asked = Asked(composed.bundle, today(), server=self._server(case.call))
         door = f"POST /cds-services/{service}"
         try:
-            decided = await self._runtime.decide(lambda: asked, door=door, caller=caller)
+            decided = await self._runtime.decide(asked, door=door, caller=caller, size=len(content))
         except UnusableInput as error:
             raise NotAnswered(status_of(error.issues), composed.placed(error.issues)) from error
         told = tuple(self._advice(decided.answer, case))
@@ -214,10 +214,14 @@ class Door:
         selected = set(call.context.selections)
         return [each for each in found if f"{each.resource.get('resourceType')}/{each.resource.get('id')}" in selected]
 
+    def _server(self, call: Call) -> str | None:
+        """The client's FHIR server, where it is one of the installation's list."""
+        return allowed_base(call.fhirServer, self._settings) if call.fhirServer is not None else None
+
     @asynccontextmanager
     async def _asking(self, call: Call) -> AsyncIterator[tuple[FhirServer | None, str]]:
         """The client's FHIR server, for the time of the call; or why it is not asked."""
-        base = allowed_base(call.fhirServer, self._settings) if call.fhirServer is not None else None
+        base = self._server(call)
         if call.fhirServer is None:
             yield None, "no fhirServer was sent to fetch it from"
         elif call.fhirAuthorization is None:
@@ -323,8 +327,7 @@ async def _dispatched(
 def _indispensable(parts: Mapping[str, Part], asked: Mapping[str, str], why: str) -> Iterator[Issue]:
     for key in INDISPENSABLE:
         part = parts[key]
-        # A part of nothing is nothing: a search that says it has more, and shows none of it, gave no answer.
-        if part.state is State.MISSING or (part.state is State.PARTIAL and not part.found):
+        if part.unanswered:
             reasons = "; ".join(each for each in (part.why, why) if each)
             details = f"`{key}` could not be obtained: {reasons}; send what `{asked[key]}` finds"
             yield Issue("error", MISSING, f"prefetch.{key}", details)

@@ -54,6 +54,11 @@ class Part:
         """Whether what it does not hold may be taken as not there."""
         return self.state in (State.OBTAINED, State.NONE)
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether it is no answer at all. A search that says it has more, and shows none of it, gave none either."""
+        return self.state is State.MISSING or (self.state is State.PARTIAL and not self.found)
+
 
 def receive(prefetch: Json, templates: Mapping[str, str], issues: list[Issue]) -> dict[str, Part]:
     """What the client sent for each of our templates. A key that is not ours is passed over, if it holds a resource."""

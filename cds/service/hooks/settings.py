@@ -41,10 +41,12 @@ class HooksSettings(BaseModel):
     def of(cls, settings: Settings) -> HooksSettings:
         """The part of a service's settings. Raises `ValidationError` where an address may not be used."""
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        public_url = settings.public_url or f"http://{host}:{settings.port}"
+        own_launch = f"{public_url.rstrip('/')}/smart/launch" if settings.smart_apps else None
         return cls(
-            public_url=settings.public_url or f"http://{host}:{settings.port}",
+            public_url=public_url,
             fhir_servers=settings.fhir_servers,
-            smart_launch=settings.smart_launch,
+            smart_launch=settings.smart_launch or own_launch,
             development=settings.authentication == "development",
         )
 

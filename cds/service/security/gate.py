@@ -1,21 +1,24 @@
 """The gate: who asks is known, and may ask, before anything of a request is read.
 
-`/cds-services` is for CDS clients, by their own tokens; every other door for bearers of a token with its scope.
-Whether the service is up, which version it is and what its FHIR door serves anybody may ask: a FHIR client reads from
-`/fhir/metadata` how to get a token. In development nobody is asked who they are, and
-the service listens on the loopback interface only.
+`/cds-services` is for CDS clients, by their own tokens; every other door for bearers of a token with its scope. The
+board's pages are for the session of a SMART launch, too, whose own addresses anybody may open. Whether the service is
+up, which version it is, how its pages look and what its FHIR door serves anybody may ask: a FHIR client reads from
+`/fhir/metadata` how to get a token. In development nobody is asked who they are, and the service listens on the
+loopback interface only.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
+from starlette.requests import Request, cookie_parser
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cds.records import RecordsUnavailable
@@ -24,14 +27,21 @@ from cds.service.runtime import Caller
 from cds.service.security.outbound import NotFetched
 from cds.service.security.rates import Rates
 from cds.service.security.tokens import NotAllowed, NotAuthentic, Tokens
+from cds.service.smart.sessions import Sessions
 
 LOG: Final = logging.getLogger("cds.service")
-OPEN: Final = frozenset({"/health", "/health/ready", "/version", "/fhir/metadata"})
+OPEN: Final = frozenset({"/health", "/health/ready", "/version", "/fhir/metadata", "/style.css", "/assets/what-if.js"})
 HOOKS: Final = "/cds-services"
-BOARD: Final = ("/", "/style.css", "/board", "/rules", "/references", "/vocabulary")
-SCOPES: Final = {"/metrics": "cds.metrics", **dict.fromkeys(BOARD, "cds.board")}
+LAUNCH: Final = "/smart"
+BOARD: Final = ("/", "/board", "/rules", "/references", "/vocabulary")
+BOARDS: Final = "cds.board"
+SCOPES: Final = {"/metrics": "cds.metrics", **dict.fromkeys(BOARD, BOARDS)}
 """The scope of each door that has its own; `cds.evaluate` is that of all others."""
 DEVELOPMENT: Final = Caller("development")
+LAUNCHING: Final = Caller("launching")
+"""Nobody yet: who it is, a launch finds out."""
+Page = Callable[[Request, Refused], Awaitable[Response]]
+"""Makes the page of a refusal."""
 
 
 def scope_of(path: str) -> str:
@@ -50,13 +60,25 @@ def _is_below(path: str, door: str) -> bool:
 class Gate:
     """Puts a `Caller` into the state of every request that may go on, and answers the others.
 
-    `tokens` of `None` is development. `rates` of `None` sets no limit.
+    `tokens` of `None` is development. `rates` of `None` sets no limit. `sessions` of `None` knows no launch.
+    `page` tells a reader of the board's pages why one stays shut; without it everybody is told as programs are.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens | None, rates: Rates | None, public_url: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tokens: Tokens | None,
+        rates: Rates | None,
+        public_url: str,
+        sessions: Sessions | None = None,
+        page: Page | None = None,
+    ) -> None:
         self.app = app
+        self._page = page
         self._tokens = tokens
         self._rates = rates
+        self._sessions = sessions
         self._public_url = public_url.rstrip("/")
         self._checks = anyio.CapacityLimiter(8)
 
@@ -72,7 +94,11 @@ class Gate:
             scope.setdefault("state", {})["caller"] = admitted
             await self.app(scope, receive, send)
             return
-        response = error_response(headers.get("accept"), admitted.status, admitted.issues, admitted.headers)
+        if self._page is not None and scope_of(scope["path"]) == BOARDS and "text/html" in headers.get("accept", ""):
+            response = await self._page(Request(scope), admitted)
+            response.headers.update(admitted.headers)
+        else:
+            response = error_response(headers.get("accept"), admitted.status, admitted.issues, admitted.headers)
         await response(scope, receive, send)
 
     async def _admitted(self, path: str, headers: Headers, peer: str) -> Caller | Refused:
@@ -80,8 +106,10 @@ class Gate:
         try:
             caller = await self._caller(path, headers)
         except NotAuthentic as error:
-            invalid = {"WWW-Authenticate": 'Bearer realm="cds", error="invalid_token"'}
-            return self._slowed(peer) or Refused(401, error.code, str(error), invalid)
+            # Who sent no token is told of no error in it (RFC 6750, section 3.1).
+            sent = any(each[:7].lower() == "bearer " for each in headers.getlist("authorization"))
+            asking = 'Bearer realm="cds", error="invalid_token"' if sent else 'Bearer realm="cds"'
+            return self._slowed(peer) or Refused(401, error.code, str(error), {"WWW-Authenticate": asking})
         except NotAllowed as error:
             short = {"WWW-Authenticate": 'Bearer realm="cds", error="insufficient_scope"'}
             return self._slowed(peer) or Refused(403, error.code, str(error), short)
@@ -99,10 +127,18 @@ class Gate:
         return Refused(429, "too-many-requests", details, {"Retry-After": str(math.ceil(wait))})
 
     async def _caller(self, path: str, headers: Headers) -> Caller:
+        given = headers.getlist("authorization")
+        if self._sessions is not None and not given:
+            if _is_below(path, LAUNCH):
+                return LAUNCHING
+            session = self._sessions.caller(cookie_parser(headers.get("cookie", "")))
+            if session is not None and scope_of(path) == BOARDS:
+                return session
         if self._tokens is None:
             return DEVELOPMENT
+        if self._sessions is not None and not given and scope_of(path) == BOARDS:
+            raise NotAuthentic("no session is open here, or its time is over; open the case from the EHR again")
         tokens = self._tokens
-        given = headers.getlist("authorization")
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not token.strip():
             raise NotAuthentic("no token was given; send Authorization: Bearer and a token")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -71,3 +73,15 @@ class Page(HTMLParser):
     def of(self, tag: str) -> list[dict[str, str]]:
         """The attributes of every tag of a name."""
         return [attributes for name, attributes in self.tags if name == tag]
+
+
+def pages_of(pdf: bytes) -> int:
+    """The pages of a PDF, in whatever stream they are described."""
+    assert pdf.startswith(b"%PDF-")
+    found = re.findall(rb"/Type\s*/Page\b", pdf)
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            found += re.findall(rb"/Type\s*/Page\b", zlib.decompress(stream))
+        except zlib.error:
+            continue
+    return len(found)

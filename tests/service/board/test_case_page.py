@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,29 @@ def test_a_contradiction_is_shown_with_both_values(board: TestClient, named: Nam
     assert "the record contradicts itself" in Page(board.get(named("05")).text).text
 
 
+def test_what_nobody_documented_is_nowhere_a_plain_no(board: TestClient, named: Named) -> None:
+    for address in (named("02"), f"{named('02')}&unfold=true"):
+        text = Page(board.get(address).text).text
+        assert "gas dissection planned: no (not documented)" in text
+        assert not re.search(r"gas dissection planned: no(?! \(not documented\))", text)
+        assert "(not documented) (not documented)" not in text
+
+
 def test_out_of_scope_speaks_for_nothing(board: TestClient, named: Named) -> None:
     page = Page(board.get(named("10")).text)
     assert "Out of scope: nothing is assessed. This speaks neither for nor against any option." in page.text
     assert "– not assessed" in page.text
     assert not any(each.get("class") == "bar" for each in page.of("svg"))
+
+
+def test_out_of_scope_no_rule_is_shown_for_or_against_unless_all_is_written_out(
+    board: TestClient, named: Named
+) -> None:
+    page = Page(board.get(named("10")).text)
+    assert page.problems == []
+    for told in ("surgery offers the best chance", "No criterion excludes it", "No single missing fact", "SS-1"):
+        assert told not in page.text, told
+    assert "surgery offers the best chance" in Page(board.get(f"{named('10')}&unfold=true").text).text
 
 
 def test_a_record_without_a_tumour_is_no_all_clear(board: TestClient, patient: Json) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from starlette.testclient import TestClient
 
 from cds.case import Case
 from cds.recommendation.model import Recommendation
-from cds.records import BoardDecision, Decision, Records
+from cds.records import Author, BoardDecision, Decision, Overridden, Records
 from tests.service.board.reading import Page
 
 Json = dict[str, Any]
@@ -108,8 +109,13 @@ def test_no_text_of_a_recorded_answer_becomes_markup_wherever_it_is_shown(
             bundle=orjson.dumps({"resourceType": "Bundle", "entry": []}),
         )
     )  # fmt: skip
-    records.append_board_decision(BoardDecision(entry.id, EVIL, dt.date(2026, 11, 23), EVIL, EVIL, None, (EVIL,)))
+    told = BoardDecision(entry.id, EVIL, dt.date(2026, 11, 23), answer.lesions[0].id, EVIL, None, (EVIL,))
+    decided = records.append_board_decision(replace(told, overridden=(Overridden(EVIL, EVIL),), author=Author(EVIL)))
+    form = f"/board/records/{entry.id}/decide?lesion={quote(answer.lesions[0].id, safe='')}"
     for path in (
+        f"/board/decisions/{decided.id}",
+        form,
+        f"{form}&corrects={decided.id}",
         f"/board/records/{entry.id}?unfold=true",
         "/board/records",
         f"/board/compare?before={shown[1]}&after={entry.id}",

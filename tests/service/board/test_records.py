@@ -71,6 +71,53 @@ def test_other_evaluations_of_the_patient_are_named_and_can_be_compared(
     assert changed.text.count("Nothing differs.") < 3
 
 
+def test_answers_of_two_patients_side_by_side_are_not_called_one_case(board: TestClient, evaluated: Evaluated) -> None:
+    first, second, other = evaluated("04"), evaluated("04"), evaluated("06")
+    same = Page(board.get(f"/board/compare?before={first}&after={second}").text)
+    assert "Two evaluations of one case" in same.text
+    assert "Nothing says that these two evaluations" not in same.text
+    page = Page(board.get(f"/board/compare?before={first}&after={other}").text)
+    assert page.problems == []
+    assert "of one case" not in page.text
+    assert "Nothing says that these two evaluations are of one patient" in page.text
+    assert "Patient/example-04" in page.text
+    assert "Patient/example-06" in page.text
+
+
+@pytest.mark.parametrize("number", ["02", "06"])
+def test_every_page_on_which_somebody_writes_names_the_patient(
+    number: str, board: TestClient, named: Named, evaluated: Evaluated
+) -> None:
+    record = f"/board/records/{evaluated(number)}"
+    written = (f"{record}/enter?lesion=T1", f"{record}/decide?lesion=T1", f"{record}/what-if")
+    for address in (named(number), record, *written):
+        assert f"Patient/example-{number}" in Page(board.get(address).text.partition("<form")[0]).text, address
+
+
+def test_with_several_lesions_the_head_says_of_which_each_fact_is(board: TestClient, named: Named) -> None:
+    head = re.search(r'<p class="identity">(.*?)</p>', board.get(named("06")).text, re.DOTALL)
+    assert head is not None
+    told = [re.sub("<[^>]*>", "", each) for each in head[1].split(" · ")]
+    judged = sorted(" ".join(each.split()).partition(" (")[0] for each in told if "surgical team" in each)
+    assert [(each[:4], each.rpartition(": ")[2]) for each in judged] == [
+        ("T1: ", "resectable with clear margins"), ("T2: ", "unresectable"),
+    ]  # fmt: skip
+    assert not [each for each in told if "age in years" in each and each.startswith("T")]
+    one = re.search(r'<p class="identity">(.*?)</p>', board.get(named("02")).text, re.DOTALL)
+    assert one is not None
+    assert "T1: " not in one[1]
+
+
+def test_the_browser_keeps_what_was_typed_in_long_texts_for_who_comes_back(
+    board: TestClient, evaluated: Evaluated
+) -> None:
+    """`autocomplete="off"` would have it forget them on the way back from an error; it offers nothing in a textarea."""
+    for address in ("/", f"/board/records/{evaluated('02')}/decide?lesion=T1"):
+        areas = Page(board.get(address).text).of("textarea")
+        assert areas
+        assert not any("autocomplete" in area for area in areas), address
+
+
 def test_the_list_finds_a_case_by_verdict_and_by_what_is_missing(board: TestClient, evaluated: Evaluated) -> None:
     settled, open_one = evaluated("02"), evaluated("04")
 

@@ -45,12 +45,13 @@ def keys_of(repository: Path) -> set[str]:
     """The keys that templates and pages name."""
     folder = repository / "cds" / "service" / "board"
     named: set[str] = set()
-    for file in [*(folder / "templates").glob("*.html"), folder / "pages.py"]:
+    rooms = (file for file in folder.glob("*.py") if file.name != "texts.py")
+    for file in [*(folder / "templates").glob("*.html"), *rooms]:
         text = file.read_text(encoding="utf-8")
         named |= set(re.findall(r'\b(?:t|texts)\("([^"]+)"', text))
         named |= set(re.findall(r'texts\("[a-z.-]+" if [^"]+ else "([^"]+)"', text))
         named |= {f"{key}.{n}" for key in re.findall(r't\.counted\("([^"]+)"', text) for n in ("one", "other")}
-        named |= set(re.findall(r'"(frame\.nav\.[a-z]+)"', text))
+        named |= set(re.findall(r'"(frame\.nav\.[a-z]+|decide\.problem\.[a-z-]+)"', text))
     return named
 
 

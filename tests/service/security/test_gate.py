@@ -120,6 +120,22 @@ def test_a_browser_may_call_from_a_listed_origin_only(service: TestClient) -> No
     other = service.options("/cds-services", headers={"origin": "https://evil.example.org", **asked})
     assert other.status_code == 400
     assert "access-control-allow-origin" not in other.headers
+    assert other.json()["issue"][0]["details"]["coding"][0]["code"] == "not-allowed"
+    problem = service.options(
+        "/evaluate",
+        headers={"origin": "https://evil.example.org", "accept": "application/problem+json", **asked},
+    )
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert "origin" in problem.json()["detail"]
+
+
+def test_who_sent_no_token_is_told_of_no_error_in_it(service: TestClient) -> None:
+    for sent in ({}, {"authorization": "Basic eDp5"}):
+        response = service.get("/rules", headers=sent)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == 'Bearer realm="cds"'
+    wrong = service.get("/rules", headers=bearer("no.token.atall"))
+    assert 'error="invalid_token"' in wrong.headers["www-authenticate"]
 
 
 def test_every_answer_carries_the_headers_that_keep_it_where_it_is(service: TestClient) -> None:

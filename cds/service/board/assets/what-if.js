@@ -1,0 +1,81 @@
+// Asks the page's own address anew whenever a fact is set, and puts what comes back in place of the old answer. Without
+// this the button of the form does the same. Nothing is loaded from elsewhere, nothing is kept.
+
+const byId = (id) => document.getElementById(id);
+let asked = new AbortController();
+
+/** The address that supposes what the form says; an empty field supposes nothing. */
+function address(form) {
+  const query = new URLSearchParams();
+  for (const [name, text] of new FormData(form)) {
+    if (text.trim() !== "") query.append(name, text.trim());
+  }
+  const lang = new URLSearchParams(location.search).get("lang");
+  if (lang !== null) query.set("lang", lang);
+  const said = query.toString();
+  return location.pathname + (said === "" ? "" : `?${said}`);
+}
+
+function names(form) {
+  return Array.from(form.elements, (each) => each.name ?? "").join(" ");
+}
+
+/** Whatever was answered before is taken away: an old answer beside new facts would be wrong. */
+function showFailure(told) {
+  byId("answer").replaceChildren(...told);
+  byId("what-if-status").textContent = byId("what-if-status").dataset.failed;
+}
+
+function show(page, url) {
+  const answer = page.getElementById("answer");
+  if (answer === null) {
+    showFailure(page.querySelectorAll("#main [role=alert]"));
+    return;
+  }
+  history.replaceState(null, "", url);
+  document.title = page.title;
+  byId("answer").replaceChildren(...answer.childNodes);
+  const form = byId("what-if");
+  const fresh = page.getElementById("what-if");
+  if (names(form) === names(fresh)) {
+    for (const said of fresh.querySelectorAll(".said")) byId(said.id).replaceChildren(...said.childNodes);
+    for (const field of fresh.querySelectorAll("select, input")) {
+      if (field.hasAttribute("aria-invalid")) byId(field.id).setAttribute("aria-invalid", "true");
+      else byId(field.id).removeAttribute("aria-invalid");
+    }
+    byId("what-if-problems").replaceChildren(...page.getElementById("what-if-problems").childNodes);
+  } else {
+    // Another site has other structures at risk: the form is another one.
+    const focused = document.activeElement?.name;
+    form.replaceWith(fresh);
+    if (focused) fresh.elements.namedItem(focused)?.focus();
+  }
+  byId("what-if-status").textContent = page.getElementById("what-if-status").textContent;
+}
+
+async function update() {
+  asked.abort();
+  asked = new AbortController();
+  const { signal } = asked;
+  const url = address(byId("what-if"));
+  byId("answer").setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(url, { signal, headers: { Accept: "text/html" } });
+    show(new DOMParser().parseFromString(await response.text(), "text/html"), url);
+  } catch (error) {
+    if (signal.aborted) return;
+    showFailure([]);
+    throw error;
+  } finally {
+    if (!signal.aborted) byId("answer").removeAttribute("aria-busy");
+  }
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.closest("#what-if") !== null) update();
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "what-if") return;
+  event.preventDefault();
+  update();
+});
