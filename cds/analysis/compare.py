@@ -16,11 +16,11 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from cds.analysis.formulas import Formula, Symbolic, both, either, no
-from cds.analysis.judging import Judgement, judged, simplest
+from cds.analysis.judging import Judgement, judged, untrusted
 from cds.analysis.meaning import Meaning
 from cds.analysis.statements import Outcome, Standing, Statement
 from cds.analysis.universe import Universe
-from cds.analysis.witness import AS_OF, Patients, Undecided, case_of
+from cds.analysis.witness import AS_OF, Patients, Undecided, reported, smallest
 from cds.case import Case
 from cds.errors import CdsError
 from cds.language.types import CodeType, NumberType, QuantityType, ValueType
@@ -28,6 +28,7 @@ from cds.quantities import Interval
 from cds.reasoning.verdict import ORDER_OF_VERDICTS, Verdict
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Grounded, Parameter, Phase
+from cds.truth import Truth
 from cds.vocabulary import FactDefinition, Vocabulary
 
 _CONDITIONS = frozenset({"when", "done", "condition"})
@@ -110,12 +111,12 @@ class Comparison:
                 says = f"{name}, which is gone, was true for nobody"
                 was_true = either(*(each.true for each in old.values()))
                 yield self._ask(Statement("criterion-removed", name, says), was_true, "was true, and is not asked now",
-                                partial(_differs, name))  # fmt: skip
+                                partial(_holds, name))  # fmt: skip
             elif new and not old:
                 says = f"{name}, which is new, is true for nobody"
                 is_true = either(*(each.true for each in new.values()))
                 yield self._ask(Statement("criterion-added", name, says), is_true, "was not asked, and is true now",
-                                partial(_differs, name))  # fmt: skip
+                                partial(_holds, name))  # fmt: skip
             else:
                 yield self._criterion(name, old, new)
 
@@ -135,16 +136,22 @@ class Comparison:
         self, statement: Statement, changed: Formula, why: str, shows: Callable[[Judgement, Judgement], bool]
     ) -> Outcome:
         try:
-            model = self.patients.find(changed, seconds=self.seconds)
+            model = self.patients.find(changed, seconds=self.seconds, minimal=False)
         except Undecided as undecided:
             return Outcome(statement, Standing.UNDECIDED, str(undecided))
         if model is None:
             return Outcome(statement, Standing.PROVED)
-        witness = case_of(self.universe, model, self.as_of)
+        record = reported(self.universe, model, self.as_of)
+        witness = record.case()
         for version in (self.before, self.after):
             judged(version, model, witness)
-        shown = simplest(witness, lambda case: shows(*self.judgements(case)), why)
-        return Outcome(statement, Standing.REFUTED, why, shown)
+
+        def shown(case: Case) -> bool:
+            return shows(*self.judgements(case))
+
+        if not shown(witness):
+            raise untrusted(f"what `{statement.key}` says of it")
+        return Outcome(statement, Standing.REFUTED, why, smallest(record, shown, changed))
 
     def judgements(self, case: Case) -> tuple[Judgement, Judgement]:
         """What the reference evaluator makes of a case under either version."""
@@ -165,6 +172,11 @@ def _became_impossible(option: str, verdict: Verdict, before: Judgement, after: 
 
 def _differs(criterion: str, before: Judgement, after: Judgement) -> bool:
     return before.of(criterion) != after.of(criterion)
+
+
+def _holds(criterion: str, before: Judgement, after: Judgement) -> bool:
+    """Whether a criterion that one version alone has is true under it."""
+    return Truth.TRUE in (*before.of(criterion).values(), *after.of(criterion).values())
 
 
 def _only(possible: Mapping[Verdict, Formula], verdict: Verdict) -> Formula:

@@ -10,14 +10,14 @@ For each part that is not covered the solver makes the patients that are missing
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cds.analysis.formulas import Formula, Symbolic, both, either
-from cds.analysis.judging import simplest
+from cds.analysis.judging import untrusted
 from cds.analysis.meaning import Conditions, Meaning, Somewhere
 from cds.analysis.universe import Universe
-from cds.analysis.witness import Patients, Undecided, case_of
+from cds.analysis.witness import Patients, Undecided, reported, smallest
 from cds.case import Case
 from cds.language import children, print_expression
 from cds.language.syntax import (
@@ -123,9 +123,13 @@ def leaves(condition: Expression) -> Iterator[Expression]:
             yield from leaves(child)
 
 
-def shown(case: Case, rules: RuleSet, phase: Phase) -> Iterator[tuple[str, Expression, Half]]:
+def shown(
+    case: Case, rules: RuleSet, phase: Phase, only: str | None = None
+) -> Iterator[tuple[str, Expression, Half]]:
     """Every part that decides its condition in a case: the criterion, the part, what it is and what comes out."""
-    derivations = ReferenceEngine().derivations(rules.programs[phase], contexts_of(case))
+    program = rules.programs[phase]
+    asked = tuple(each for each in program.criteria if only in (None, each.id))
+    derivations = ReferenceEngine().derivations(replace(program, criteria=asked), contexts_of(case))
     for (criterion, _), derivation in derivations.items():
         if derivation.truth is not Truth.UNKNOWN:
             for expression, place, truth in dict.fromkeys(_decided(derivation)):
@@ -232,21 +236,23 @@ class Cover:
         """A patient in whom the part decides so; `None` proves that there is none. Raises `Undecided`."""
         phase = part.phases[0]
         meaning = self.meanings[phase]
-        model = self.patients.find(
-            either(*(
-                both(where.present, place.present, decides(meaning.conditions, part, where, place, half))
-                for where in meaning.around(part.criterion.level)
-                for place in _places(part.criterion.condition, part.expression, where)
-            )),
-            seconds=self.seconds,
-        )  # fmt: skip
+        wanted = either(*(
+            both(where.present, place.present, decides(meaning.conditions, part, where, place, half))
+            for where in meaning.around(part.criterion.level)
+            for place in _places(part.criterion.condition, part.expression, where)
+        ))  # fmt: skip
+        model = self.patients.find(wanted, seconds=self.seconds, minimal=False)
         if model is None:
             return None
 
         def shows(case: Case) -> bool:
-            return (part.criterion.id, part.expression, half) in shown(case, self.rules, phase)
+            name = part.criterion.id
+            return (name, part.expression, half) in shown(case, self.rules, phase, name)
 
-        return simplest(case_of(self.universe, model), shows, f"{part.text} decides {part.criterion.id}")
+        record = reported(self.universe, model)
+        if not shows(record.case()):
+            raise untrusted(f"{part.text} decides {part.criterion.id}")
+        return smallest(record, shows, wanted)
 
 
 def _places(condition: Expression, part: Expression, where: Somewhere) -> Iterator[Somewhere]:

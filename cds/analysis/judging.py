@@ -50,23 +50,25 @@ class Judgement:
     @cached_property
     def truths(self) -> Mapping[tuple[str, str], Truth]:
         """The truth of every criterion at every place that bears on the first lesion."""
+        return self._decided(lambda _: True)
+
+    def _decided(self, asked: Callable[[str], bool]) -> dict[tuple[str, str], Truth]:
         about = {context.id for context in self.contexts if context.subjects.get("lesion", LESION) == LESION}
-        decided = ReferenceEngine().decide(self.rules.programs[self.phase], self.contexts)
+        program = self.rules.programs[self.phase]
+        program = replace(program, criteria=tuple(each for each in program.criteria if asked(each.id)))
+        decided = ReferenceEngine().decide(program, self.contexts)
         return {(criterion, where): truth for (criterion, where), truth in decided.items() if where in about}
 
     def of(self, criterion: str) -> dict[str, Truth]:
         """The truth of one criterion at each place."""
-        return {where: truth for (its, where), truth in self.truths.items() if its == criterion}
+        return {where: truth for (_, where), truth in self._decided(lambda name: name == criterion).items()}
 
     def considered(self, options: Iterable[str]) -> list[tuple[Rule, Truth]]:
         """Every rule of these options with its truth, place by place."""
         named = frozenset(options)
-        return [
-            (rule, truth)
-            for rule in self.rules.rules_in(self.phase)
-            if rule.option in named
-            for truth in self.of(rule.id).values()
-        ]
+        rules = {rule.id: rule for rule in self.rules.rules_in(self.phase) if rule.option in named}
+        decided = self._decided(rules.__contains__)
+        return [(rules[name], truth) for (name, _), truth in decided.items()]
 
     @cached_property
     def scope(self) -> Truth:

@@ -306,7 +306,14 @@ class Meaning:
 
     def possible(self, option: str, verdict: Verdict) -> Formula:
         """When a verdict on an option is possible."""
-        return self.objections(option).possible(verdict, self.scope())
+        key = (option, verdict)
+        if key not in self._possible:
+            self._possible[key] = self.objections(option).possible(verdict, self.scope())
+        return self._possible[key]
+
+    @cached_property
+    def _possible(self) -> dict[tuple[str, Verdict], Formula]:
+        return {}
 
 
 def excludes(rule: Rule) -> bool:

@@ -1,29 +1,35 @@
 """Rules changed a little: does any worked case notice?
 
-A mutant is a rule set with one small fault in one criterion, or in the effect of one rule. It is *killed* when a worked
-case whose expectations the rule set meets does not come out as expected under it. A mutant that no case notices is put
-to the solver: if no patient at all can tell the two apart, the part that was changed is redundant; else a patient who
-can is shown, for a worked case to be made of.
+A mutant is a rule set with one small fault: in one condition or definition as its author wrote it, in what a rule does,
+or in an order. It is *killed* when a worked case whose expectations the rule set meets does not come out as expected
+under it. A mutant that no case notices is put to the solver: if no patient at all can tell the two apart, the part that
+was changed is redundant; else a patient who can is shown, for a worked case to be made of.
 
-Both sides are decided by the reference evaluator; a case is run only where the criterion has another truth in it.
+Everything is decided by the reference evaluator. A case is looked at only where some criterion has another truth in it,
+or where what its truth does was changed.
 """
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from cds.analysis.formulas import Formula, both, either, no
-from cds.analysis.judging import Judgement, simplest
+from cds.analysis.formulas import Formula, either
+from cds.analysis.judging import untrusted
 from cds.analysis.meaning import Meaning
+from cds.analysis.outline import outline, outlined, told
+from cds.analysis.population import Population, Row
+from cds.analysis.telling import Shown, differing, restated
 from cds.analysis.universe import Universe
-from cds.analysis.witness import Patients, Undecided, case_of
+from cds.analysis.witness import Patients, Reported, Undecided, reported, smallest
+from cds.analysis.wording import Wording
 from cds.case import Case
 from cds.case.reading import CaseFileError, case_from_mapping
 from cds.language import children, print_expression
@@ -31,6 +37,7 @@ from cds.language.syntax import (
     And,
     AnyOf,
     Between,
+    BooleanLiteral,
     Comparison,
     ComparisonOperator,
     Expression,
@@ -44,19 +51,15 @@ from cds.language.syntax import (
     Xor,
 )
 from cds.language.types import NumberType, QuantityType
-from cds.reasoning.conditions import ReferenceEngine, derive
-from cds.reasoning.contexts import Contexts, contexts_of
-from cds.reasoning.decision import reason
-from cds.reasoning.verdict import ORDER_OF_VERDICTS
-from cds.recommendation.build import build
+from cds.reasoning.conditions import Derivation, derive
+from cds.reasoning.contexts import contexts_of
+from cds.reasoning.decision import decided_lesions
 from cds.recommendation.model import Recommendation
 from cds.ruleset import RuleSet
 from cds.ruleset.documents import Document, read_document
-from cds.ruleset.model import PHASES, Effect, Phase
-from cds.ruleset.program import Program
-from cds.truth import Truth
+from cds.ruleset.model import PHASES, Effect, MeasureRule, MeasureStatus, Phase, Preference, Rule
 from cds.vocabulary import Level, Vocabulary
-from cds.worked_cases import case_files, run_document
+from cds.worked_cases import Evaluate, case_files, run_document
 
 OTHER_COMPARISONS: Final[Mapping[str, tuple[ComparisonOperator, ...]]] = {
     "<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<"), "=": ("!=",), "!=": ("=",),
@@ -65,6 +68,9 @@ OTHER_COMPARISONS: Final[Mapping[str, tuple[ComparisonOperator, ...]]] = {
 OTHER_EFFECTS: Final[Mapping[Effect, Effect]] = {
     "requires": "excludes", "excludes": "against", "against": "excludes", "for": "against", "obliges": "informs",
     "informs": "against",
+}  # fmt: skip
+OTHER_STATUS: Final[Mapping[MeasureStatus, MeasureStatus]] = {
+    "contraindicated": "advised-against", "advised-against": "contraindicated",
 }  # fmt: skip
 
 
@@ -82,54 +88,77 @@ class Fate(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One fault in one criterion: another `condition` in some phases, or another `effect`.
+    """One fault: another `condition` of a statement or definition in some phases, or another version of one `item`.
 
-    `what` says it for people: "`>` made `>=` in `lesion.carotidEncasement > 270 'deg'`".
+    `subject` is a statement (`SS-2`, `TP-1.done`) or a definition (`lesion.resectable`); `what` says the fault for
+    people: "`>` made `>=` in `lesion.carotidEncasement > 270 'deg'`".
     """
 
-    criterion: str
+    subject: str
     what: str
     phases: tuple[Phase, ...]
     condition: Expression | None = None
-    effect: Effect | None = None
+    item: Rule | MeasureRule | Preference | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of one mutant: the worked case that noticed it, or the patient who would."""
+    """What became of one mutant: the worked case that noticed it, or the patient who would, and by what."""
 
     mutant: Mutant
     fate: Fate
     killed_by: str = ""
     witness: Case | None = None
+    phase: Phase | None = None
+    differences: tuple[str, ...] = ()
 
 
-def mutants(rules: RuleSet, only: str | None = None) -> Iterator[Mutant]:
-    """Every mutant of a rule set, or of one of its criteria. A condition that two phases share is changed in both."""
-    seen: list[tuple[str, Expression]] = []
-    excepted = {exception.exception_to for exception in rules.exceptions}
-    for phase in PHASES:
-        for criterion in rules.programs[phase].criteria:
-            if only not in (None, criterion.id) or (criterion.id, criterion.condition) in seen:
-                continue
-            seen.append((criterion.id, criterion.condition))
-            its = criterion.condition
-            phases = tuple(each for each in PHASES if _condition(rules.programs[each], criterion.id) == its)
-            made: list[Expression] = []
-            for what, condition in changed(its, rules.vocabulary):
-                if condition != its and condition not in made:
-                    made.append(condition)
-                    is_exception = criterion.id in excepted and condition == getattr(its, "left", None)
-                    yield Mutant(criterion.id, "the exception dropped" if is_exception else what, phases, condition)
+def mutants(wording: Wording, only: str | None = None) -> Iterator[Mutant]:
+    """Every mutant of a rule set, or of one of its statements or definitions.
+
+    A condition that several phases share is changed in all of them: it stands in the file once.
+    """
+    rules = wording.rules
+    seen: set[tuple[str, Expression]] = set()
+    for (subject, _), written in (*wording.statements.items(), *wording.definitions.items()):
+        if only not in (None, subject) or (subject, written) in seen:
+            continue
+        seen.add((subject, written))
+        texts = wording.definitions if subject in rules.definitions else wording.statements
+        phases = tuple(each for each in PHASES if texts.get((subject, each)) == written)
+        made = {written}
+        for what, condition in changed(written, rules.vocabulary):
+            if condition not in made:
+                made.add(condition)
+                yield Mutant(subject, what, phases, condition)
+    for exception in rules.exceptions:
+        if only in (None, exception.id):
+            phases = tuple(each for each in PHASES if (exception.id, each) in wording.statements)
+            yield Mutant(exception.id, "the exception dropped", phases, BooleanLiteral(False))
+    for what, item in _other_items(rules):
+        if only in (None, item.id):
+            phases = tuple(each for each in PHASES if (item.id, each) in wording.statements)
+            yield Mutant(item.id, what, phases, item=item)
+
+
+def _other_items(rules: RuleSet) -> Iterator[tuple[str, Rule | MeasureRule | Preference]]:
+    """Every rule, measure rule and preference that does something else than it did, with that in words."""
     for rule in rules.rules:
         moves = rule.phase == "decision" and rule.option not in ("scope", "order")  # else no effect moves a verdict
-        if only in (None, rule.id) and (moves or rule.effect == "obliges"):
+        if moves or rule.effect == "obliges":
             effect = OTHER_EFFECTS[rule.effect]
-            yield Mutant(rule.id, f"`{rule.effect}` made `{effect}`", (rule.phase,), effect=effect)
-
-
-def _condition(program: Program, criterion: str) -> Expression | None:
-    return next((each.condition for each in program.criteria if each.id == criterion), None)
+            yield f"`{rule.effect}` made `{effect}`", rule.model_copy(update={"effect": effect, "remedy": None})
+        if rule.remedy is not None and moves:
+            yield "the remedy dropped", rule.model_copy(update={"remedy": None})
+    for measure in rules.planner.measures:
+        status = OTHER_STATUS[measure.status]
+        yield f"`{measure.status}` made `{status}`", measure.model_copy(update={"status": status})
+    for preference in rules.preferences:
+        if len(preference.order) > 1:
+            yield "the order turned round", preference.model_copy(update={"order": preference.order[::-1]})
+        if preference.exception_to is not None:
+            told = f"no exception to {preference.exception_to} any more"
+            yield told, preference.model_copy(update={"exception_to": None})
 
 
 def changed(condition: Expression, vocabulary: Vocabulary) -> Iterator[tuple[str, Expression]]:
@@ -210,33 +239,27 @@ def _with_part(node: Expression, index: int, part: Expression) -> Expression:
             raise TypeError(f"`{type(node).__name__}` has no parts")
 
 
-def mutated(rules: RuleSet, mutant: Mutant) -> RuleSet:
+
+def mutated(wording: Wording, mutant: Mutant) -> RuleSet:
     """The rule set with the fault, under the newest parameters."""
-    if mutant.effect is not None:
-        swapped = tuple(
-            rule.model_copy(update={"effect": mutant.effect, "remedy": None}) if rule.id == mutant.criterion else rule
-            for rule in rules.rules
-        )
-        return replace(rules, rules=swapped, periods=())
-    programs = {
-        phase: _program(program, mutant) if phase in mutant.phases else program
-        for phase, program in rules.programs.items()
-    }
-    return replace(rules, programs=programs, periods=())
+    rules = wording.rules
+    if mutant.item is not None:
+        rules = _with_item(rules, mutant.item)
+        wording = Wording(rules)
+    changes = {} if mutant.condition is None else {(mutant.subject, phase): mutant.condition for phase in mutant.phases}
+    return replace(rules, programs={phase: wording.program(phase, changes) for phase in PHASES}, periods=())
 
 
-def _program(program: Program, mutant: Mutant) -> Program:
-    if mutant.condition is None:
-        return program
-    condition = mutant.condition
-    return replace(program, criteria=tuple(
-        replace(each, condition=condition) if each.id == mutant.criterion else each for each in program.criteria
-    ))  # fmt: skip
-
-
-def by_reference(case: Case, rules: RuleSet, *, phase: Phase) -> Recommendation:
-    """The answer with the reference evaluator on both sides."""
-    return build(reason(case, rules, phase, ReferenceEngine()))
+def _with_item(rules: RuleSet, item: Rule | MeasureRule | Preference) -> RuleSet:
+    match item:
+        case Rule():
+            return replace(rules, rules=tuple(item if each.id == item.id else each for each in rules.rules))
+        case MeasureRule():
+            measures = tuple(item if each.id == item.id else each for each in rules.planner.measures)
+            return replace(rules, planner=rules.planner.model_copy(update={"measures": measures}))
+        case Preference():
+            preferences = tuple(item if each.id == item.id else each for each in rules.preferences)
+            return replace(rules, preferences=preferences)
 
 
 @dataclass(frozen=True)
@@ -250,32 +273,26 @@ class WorkedCase:
 
     @cached_property
     def expected(self) -> frozenset[str]:
-        """The criteria that its expectations name: those cases are run first."""
+        """The statements that its expectations name: those cases are run first."""
         return frozenset(re.findall(r"[A-Za-z]+-[0-9A-Za-z.]+", str(self.document.data.get("expect"))))
 
     @cached_property
-    def contexts(self) -> Contexts:
-        """Where its criteria are decided."""
-        return contexts_of(self.case)
-
-    def meets(self, rules: RuleSet) -> bool:
-        """Whether everything comes out as its author expected."""
-        return run_document(self.document, rules, self.name, evaluate=by_reference).passed
-
-    def notices(self, rules: RuleSet, mutant: Mutant) -> bool:
-        """Whether the criterion has another truth in it, or its rule an effect that is another."""
-        if self.phase not in mutant.phases:
-            return False
-        program = rules.programs[self.phase]
-        criterion = next(each for each in program.criteria if each.id == mutant.criterion)
-        if mutant.condition is None:
-            return True
-        condition = mutant.condition
-        return any(
-            derive(criterion.condition, context, program.derived).truth
-            is not derive(condition, context, program.derived).truth
-            for context in self.contexts.at(criterion.level)
+    def settling(self) -> frozenset[str]:
+        """The facts that its expectations say would settle a verdict."""
+        expect = self.document.data.get("expect") or {}
+        return frozenset(
+            str(fact)
+            for options in (expect.get("options") or {}).values()
+            for option in options.values()
+            for fact in (option.get("settling") or ())
         )
+
+    def meets(self, rules: RuleSet, evaluate: Evaluate | None = None) -> bool:
+        """Whether everything comes out as its author expected; `evaluate` gives the answer, or its outline."""
+        return run_document(self.document, rules, self.name, evaluate=evaluate or self._outlined).passed
+
+    def _outlined(self, case: Case, rules: RuleSet, *, phase: Phase) -> Recommendation:
+        return outlined(case, rules, phase, settling=bool(self.settling))
 
 
 def read_cases(folder: Path, rules: RuleSet) -> tuple[WorkedCase, ...]:
@@ -297,28 +314,99 @@ def read_cases(folder: Path, rules: RuleSet) -> tuple[WorkedCase, ...]:
     return tuple(found)
 
 
-def killer(mutant: Mutant, rules: RuleSet, cases: Sequence[WorkedCase]) -> str:
-    """The name of the first worked case that notices a mutant; empty where none does."""
-    faulty: RuleSet | None = None
-    for each in sorted(cases, key=lambda each: mutant.criterion not in each.expected):
-        if each.notices(rules, mutant):
-            faulty = faulty if faulty is not None else mutated(rules, mutant)
-            if not each.meets(faulty):
-                return each.name
-    return ""
+@dataclass(frozen=True)
+class Killers:
+    """Worked cases, decided once under the rule set, and again under each mutant only where it differs."""
+
+    wording: Wording
+    cases: Sequence[WorkedCase]
+
+    @cached_property
+    def _populations(self) -> Mapping[Phase, Decided]:
+        found = {}
+        for phase in PHASES:
+            cases = tuple(each for each in self.cases if each.phase == phase)
+            found[phase] = Decided(self.wording.rules, phase, cases, Population([each.case for each in cases]))
+        return found
+
+    def killer(self, mutant: Mutant) -> str:
+        """The name of the first worked case that notices a mutant; empty where none does."""
+        faulty = mutated(self.wording, mutant)
+        noticing: list[tuple[bool, WorkedCase, Decided, int]] = []
+        for phase in mutant.phases:
+            sound = self._populations[phase]
+            decided = sound.under(faulty)
+            for number in range(len(decided.cases)) if mutant.item is not None else sound.differing(decided):
+                worked = decided.cases[number]
+                noticing.append((mutant.subject not in worked.expected, worked, decided, number))
+        for _, worked, decided, number in sorted(noticing, key=lambda each: each[0]):
+            if not decided.meets(number):
+                return worked.name
+        return ""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The worked cases of one phase, and how every criterion of a rule set comes out in them."""
+
+    rules: RuleSet
+    phase: Phase
+    cases: tuple[WorkedCase, ...]
+    population: Population
+
+    def under(self, other: RuleSet) -> Decided:
+        """The same cases under another rule set of the same vocabulary."""
+        return Decided(other, self.phase, self.cases, self.population)
+
+    @cached_property
+    def rows(self) -> Mapping[tuple[str, Level], Row]:
+        """How every criterion comes out at every place, and whether the plan covers each structure."""
+        program = self.rules.programs[self.phase]
+        found = {
+            (criterion.id, criterion.level): self.population.row(criterion.condition, criterion.level, program.derived)
+            for criterion in program.criteria
+        }
+        if program.derived:
+            covered = FactReference("structure", "coveredByPlan")
+            found["", Level.STRUCTURE] = self.population.row(covered, Level.STRUCTURE, program.derived)
+        return found
+
+    def differing(self, other: Decided) -> list[int]:
+        """The cases in which something comes out otherwise."""
+        found = {
+            self.population.places[level][place][0]
+            for (name, level), row in self.rows.items()
+            for place in row.differing(other.rows[name, level])
+        }
+        return sorted(found)
+
+    def meets(self, number: int) -> bool:
+        """Whether a case comes out as expected."""
+        worked, contexts = self.cases[number], self.population.contexts[number]
+        program = self.rules.programs[self.phase]
+        derivations = {
+            (each.id, context.id): Derivation(each.condition, self.rows[each.id, each.level].at(place))
+            for each in program.criteria
+            for place, context in self.population.of_case(number, each.level)
+        }
+
+        def answer(case: Case, rules: RuleSet, *, phase: Phase) -> Recommendation:
+            return outline(case, rules, decided_lesions(case, rules, phase, contexts, derivations), worked.settling)
+
+        return worked.meets(self.rules, answer) and (not worked.settling or worked.meets(self.rules))
 
 
 @dataclass(frozen=True)
 class Survivors:
-    """Mutants that no worked case notices, put to the solver."""
+    """Mutants that no worked case notices, put to the solver. `seconds` is what it may take for one question."""
 
-    rules: RuleSet
+    wording: Wording
     seconds: float = 20.0
 
     @cached_property
     def universe(self) -> Universe:
         """Any patient."""
-        return Universe(self.rules.vocabulary, other=True)
+        return Universe(self.wording.rules.vocabulary, other=True)
 
     @cached_property
     def patients(self) -> Patients:
@@ -326,53 +414,83 @@ class Survivors:
         return Patients(self.universe)
 
     @cached_property
-    def meanings(self) -> Mapping[Phase, Meaning]:
-        """What the rules say in each phase."""
-        return {phase: Meaning(self.rules, phase, self.universe) for phase in PHASES}
+    def _shown(self) -> Mapping[Phase, Shown]:
+        """What the answers of the rule set show in each phase."""
+        return {phase: Shown(Meaning(self.wording.rules, phase, self.universe)) for phase in PHASES}
 
     def tried(self, mutant: Mutant) -> Trial:
         """Whether any patient can tell the mutant from the rule set, and who."""
-        phase = mutant.phases[0]
-        try:
-            model = self.patients.find(self._differs(mutant, phase), seconds=self.seconds)
-        except Undecided:
-            return Trial(mutant, Fate.UNDECIDED)
-        if model is None:
-            return Trial(mutant, Fate.REDUNDANT)
-        faulty = mutated(self.rules, mutant)
+        faulty = mutated(self.wording, mutant)
+        undecided = False
+        for phase in mutant.phases:
+            differs = self._differs(mutant, faulty, phase)
+            try:
+                model = self.patients.find(differs, seconds=self.seconds, minimal=False)
+            except Undecided:
+                undecided = True
+                continue
+            if model is not None:
+                return self._survivor(mutant, faulty, phase, reported(self.universe, model), differs)
+        return Trial(mutant, Fate.UNDECIDED if undecided else Fate.REDUNDANT)
+
+    def _survivor(
+        self, mutant: Mutant, faulty: RuleSet, phase: Phase, record: Reported, differs: Formula
+    ) -> Trial:
+        sound = self.wording.rules
 
         def tells(case: Case) -> bool:
-            sound, other = Judgement(self.rules, phase, case), Judgement(faulty, phase, case)
-            if mutant.effect is None:
-                return sound.of(mutant.criterion) != other.of(mutant.criterion)
-            if mutant.effect == "informs":  # nothing is obliged any more
-                return any(truth is not Truth.FALSE for truth in sound.of(mutant.criterion).values())
-            return any(sound.possible(option) != other.possible(option) for option in self.rules.options)
+            contexts = contexts_of(case)
+            return told(outlined(case, sound, phase, contexts)) != told(outlined(case, faulty, phase, contexts))
 
-        witness = simplest(case_of(self.universe, model), tells, mutant.what)
-        return Trial(mutant, Fate.SURVIVED, witness=witness)
+        if not tells(record.case()):
+            raise untrusted(mutant.what)
+        witness = smallest(record, self._turns(faulty, phase), differs) if mutant.item is None else record.case()
+        if mutant.item is not None or not tells(witness):  # what turned shows only beside something else
+            witness = smallest(record, tells, differs)
+        contexts = contexts_of(witness)
+        before, after = (told(outlined(witness, rules, phase, contexts)) for rules in (sound, faulty))
+        differences = tuple(
+            f"{place}: {before.get(place, 'nothing')}, not {after.get(place, 'nothing')}"
+            for place in dict.fromkeys([*before, *after])
+            if before.get(place) != after.get(place)
+        )
+        return Trial(mutant, Fate.SURVIVED, witness=witness, phase=phase, differences=differences)
 
-    def _differs(self, mutant: Mutant, phase: Phase) -> Formula:
-        meaning = self.meanings[phase]
-        if mutant.condition is None:
-            return self._decides_otherwise(mutant, meaning)
-        criterion = meaning.criteria[mutant.criterion]
-        differing = []
-        for where in meaning.around(criterion.level):
-            sound, faulty = meaning.truths[criterion.id, where.id], meaning.conditions.truth(mutant.condition, where)
-            differing.append(both(where.present, either(sound.true != faulty.true, sound.false != faulty.false)))
-        return either(*differing)
+    def _turns(self, faulty: RuleSet, phase: Phase) -> Callable[[Case], bool]:
+        """Whether a criterion has another truth in a case under a mutant: quicker to see than what an answer shows."""
+        before, after = self.wording.rules.programs[phase], faulty.programs[phase]
+        pairs = [
+            (one, two.condition)
+            for one, two in zip(before.criteria, after.criteria, strict=True)
+            if one != two or before.derived != after.derived
+        ]
 
-    def _decides_otherwise(self, mutant: Mutant, meaning: Meaning) -> Formula:
-        if mutant.effect == "informs":
-            level = meaning.criteria[mutant.criterion].level
-            return either(*(
-                both(where.present, no(meaning.truths[mutant.criterion, where.id].false))
-                for where in meaning.around(level)
-            ))  # fmt: skip
-        faulty = Meaning(mutated(self.rules, mutant), meaning.phase, self.universe)
-        return either(*(
-            meaning.possible(option, verdict) != faulty.possible(option, verdict)
-            for option in self.rules.options
-            for verdict in ORDER_OF_VERDICTS
-        ))  # fmt: skip
+        def turns(case: Case) -> bool:
+            contexts = contexts_of(case)
+            return any(
+                derive(one.condition, context, before.derived).truth is not derive(two, context, after.derived).truth
+                for one, two in pairs
+                for context in contexts.at(one.level)
+            )
+
+        return turns
+
+    def _differs(self, mutant: Mutant, faulty: RuleSet, phase: Phase) -> Formula:
+        """In whom an answer shows something else under a mutant."""
+        sound, other = self._shown[phase], Shown(Meaning(faulty, phase, self.universe))
+        about = restated(sound.meaning, other.meaning)
+        found = [formula for _, formula in differing(sound.pieces(about), other.pieces(about))]
+        if isinstance(mutant.item, Rule):
+            found += [formula for _, formula in differing(sound.verdicts(), other.verdicts())]
+        return either(*found)
+
+
+def trials(
+    wording: Wording, cases: Sequence[WorkedCase], *, only: str | None = None, seconds: float = 20.0, first: int = 0,
+    step: int = 1,
+) -> Iterator[Trial]:
+    """What becomes of every mutant, or of each `step`-th from the `first`."""
+    killers, survivors = Killers(wording, cases), Survivors(wording, seconds)
+    for mutant in islice(mutants(wording, only), first, None, step):
+        name = killers.killer(mutant)
+        yield Trial(mutant, Fate.KILLED, name) if name else survivors.tried(mutant)

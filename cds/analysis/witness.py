@@ -7,16 +7,19 @@ again (`cds.analysis.judging`).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import ClassVar, Final
 
 import z3
 
 from cds.analysis.formulas import Formula, both, either, no
 from cds.analysis.universe import PATIENT, Universe, Variable
-from cds.case import AbsenceReason, Absent, Case, Fact, ReportedLesion, ReportedStructure, assemble
+from cds.case import AbsenceReason, Absent, Case, Fact, Known, ReportedLesion, ReportedStructure, assemble
 from cds.case.case import silent
 from cds.errors import CdsError
+from cds.quantities import Interval
 
 AS_OF: Final = dt.date(2026, 11, 22)
 """The day of a witness; no condition reads a date, so any day would do."""
@@ -116,34 +119,133 @@ def _holds(model: z3.ModelRef, formula: Formula) -> bool:
     return bool(z3.is_true(model.eval(formula, model_completion=True)))
 
 
-def case_of(universe: Universe, model: z3.ModelRef, as_of: dt.date = AS_OF) -> Case:
-    """The solver's patient as a case, with no more said than it takes.
+Entry = tuple[str, ...]
+"""One thing that a record says: a fact, by its subject and name, or that a structure or a lesion is there."""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a made-up record says, entry by entry, so that some of it can be left out again."""
+
+    universe: Universe
+    facts: Mapping[Entry, Fact]
+    places: tuple[str, ...]
+    lesions: tuple[str, ...]
+    as_of: dt.date = AS_OF
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything that can be left out: all but the first lesion."""
+        return (*((lesion,) for lesion in self.lesions[1:]), *((place,) for place in self.places), *self.facts)
+
+    def without(self, entries: Iterable[Entry]) -> Reported:
+        """The same record with less said. What is left out with a lesion or a structure is what is said about it."""
+        gone = frozenset(entries)
+        lesions = tuple(each for each in self.lesions if (each,) not in gone)
+        places = tuple(each for each in self.places if (each,) not in gone)
+        facts = {entry: fact for entry, fact in self.facts.items() if entry not in gone}
+        return replace(self, lesions=lesions, places=places, facts=facts)
+
+    def saying(self, entry: Entry, number: Fraction) -> Reported:
+        """The same record with an exact number in the place of what was measured."""
+        return replace(self, facts={**self.facts, entry: Fact(Known(Interval.point(number)))})
+
+    def case(self) -> Case:
+        """The record, read."""
+        by_subject: dict[str, dict[str, Fact]] = {}
+        for (subject, name), fact in self.facts.items():
+            by_subject.setdefault(subject, {})[name] = fact
+        lesions = tuple(
+            ReportedLesion(
+                lesion,
+                lesion,
+                by_subject.get(lesion, {}),
+                tuple(
+                    ReportedStructure(each.name, each.side, by_subject.get(each.key, {}))
+                    for each in self.universe.structures[lesion]
+                    if each.key in self.places
+                ),
+            )
+            for lesion in self.lesions
+        )
+        return assemble(
+            self.universe.vocabulary, as_of=self.as_of, patient=by_subject.get(PATIENT, {}), lesions=lesions
+        )
+
+
+def reported(universe: Universe, model: z3.ModelRef, as_of: dt.date = AS_OF) -> Reported:
+    """What a record of the solver's patient says: no more than it takes.
 
     Where silence would fill something in, the fact is *asked, but unknown*.
     """
-    by_subject: dict[str, dict[str, Fact]] = {}
+    facts: dict[Entry, Fact] = {}
     for variable in universe.variables.values():
-        facts = by_subject.setdefault(variable.subject, {})
+        entry = (variable.subject, variable.definition.name)
         if _holds(model, variable.known):
             fact = variable.fact(model)
             if fact.state != silent(variable.definition, {"any": ()}).state:
-                facts[variable.definition.name] = fact
+                facts[entry] = fact
         elif _would_be_filled_in(universe, variable, model):
-            facts[variable.definition.name] = _NOT_TOLD
-    lesions = tuple(
-        ReportedLesion(
-            lesion,
-            lesion,
-            by_subject.get(lesion, {}),
-            tuple(
-                ReportedStructure(each.name, each.side, by_subject.get(each.key, {}))
-                for each in universe.structures[lesion]
-                if _holds(model, each.present)
-            ),
-        )
-        for lesion in universe.lesions
+            facts[entry] = _NOT_TOLD
+    places = tuple(
+        each.key for lesion in universe.lesions for each in universe.structures[lesion] if _holds(model, each.present)
     )
-    return assemble(universe.vocabulary, as_of=as_of, patient=by_subject.get(PATIENT, {}), lesions=lesions)
+    return Reported(universe, facts, places, universe.lesions, as_of)
+
+
+def case_of(universe: Universe, model: z3.ModelRef, as_of: dt.date = AS_OF) -> Case:
+    """The solver's patient as a case, with no more said than it takes."""
+    return reported(universe, model, as_of).case()
+
+
+def smallest(record: Reported, shows: Callable[[Case], bool], about: Formula | None = None) -> Case:
+    """The record without whatever is not needed to show something; `shows` holds of it as it stands.
+
+    What the formula `about` does not speak of is left out first; then more and more single things, as long as what is
+    left still shows it. At last what was measured is made exact where it can be.
+    """
+    if about is not None:
+        spoken_of = _names(about)
+        others = [entry for entry in record.entries if ".".join(entry) not in spoken_of]
+        record = _without(record, others, shows)
+    size = len(record.entries)
+    while size >= 1:
+        for group in [record.entries[start : start + size] for start in range(0, len(record.entries), size)]:
+            record = _without(record, group, shows)
+        size = 0 if size == 1 else max(1, size // 3)
+    for entry, fact in record.facts.items():
+        exact = (record.saying(entry, number) for number in _numbers(fact))
+        record = next((each for each in exact if shows(each.case())), record)
+    return record.case()
+
+
+def _numbers(fact: Fact) -> tuple[Fraction, ...]:
+    """The numbers that a reader would first think of instead of an interval: its ends."""
+    value = fact.value
+    if not isinstance(value, Interval) or value.is_point or value.low is None or value.high is None:
+        return ()
+    return (value.low, value.high)
+
+
+def _without(record: Reported, entries: Iterable[Entry], shows: Callable[[Case], bool]) -> Reported:
+    less = record.without(entries)
+    return less if less.entries != record.entries and shows(less.case()) else record
+
+
+def _names(formula: Formula) -> frozenset[str]:
+    """The facts and structures that a formula speaks of, as `T1.size`."""
+    names: set[str] = set()
+    seen: set[int] = set()
+    waiting: list[z3.ExprRef] = [formula]
+    while waiting:
+        node = waiting.pop()
+        if node.get_id() in seen:
+            continue
+        seen.add(node.get_id())
+        waiting += node.children()
+        if z3.is_const(node) and node.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+            names.add(str(node.decl().name()).partition(" ")[0])
+    return frozenset(names)
 
 
 def _would_be_filled_in(universe: Universe, variable: Variable, model: z3.ModelRef) -> bool:

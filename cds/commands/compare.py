@@ -28,7 +28,7 @@ LIMIT = "for every patient with at most two lesions"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every change with a patient; status 1 where anybody is treated differently, or something is undecided."""
+    """Print every change with a patient; status 1 where anybody is treated differently, or that is not known."""
     solver_is_here("compare")
     from cds.analysis.compare import Comparison
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         lines = _markdown if arguments.format == "md" else _text
         sys.stdout.write("".join(f"{line}\n" for line in lines(comparison, outcomes, archive)))
     same = all(outcome.is_fine for outcome in outcomes)
-    return 0 if same and not (archive is not None and archive.changed) else 1
+    return 0 if same and (archive is None or archive.is_unchanged) else 1
 
 
 def _archive(url: str | None, old: RuleSet, new: RuleSet) -> Archive | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 import yaml
@@ -67,13 +68,18 @@ def version_json(rules: RuleSet) -> Json:
 
 
 def place_of(criterion: str, rules: RuleSet) -> Position | None:
-    """Where the statement stands that a criterion belongs to."""
-    return rules.places.get(criterion.removesuffix(".done"))
+    """Where the statement stands that a criterion belongs to, or a definition."""
+    return rules.places.get(criterion.removesuffix(".done")) or rules.places.get(f"definitions.{criterion}")
 
 
 def known_criterion(name: str | None, rules: RuleSet) -> None:
     """Whether the criterion that was asked for is there. Raises `UnusableArgument`."""
-    known = dict.fromkeys(criterion.id for program in rules.programs.values() for criterion in program.criteria)
+    known_name(name, [criterion.id for program in rules.programs.values() for criterion in program.criteria], rules)
+
+
+def known_name(name: str | None, there: Iterable[str], rules: RuleSet) -> None:
+    """Whether the criterion or definition that was asked for is one of those there. Raises `UnusableArgument`."""
+    known = dict.fromkeys(there)
     if name is not None and name not in known:
         question = did_you_mean(name, known)
         hint = f"; {question}" if question else ""

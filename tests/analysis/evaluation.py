@@ -67,6 +67,8 @@ class Evaluation:
                 return reduce(operator.or_, map(self.truths, parts))
             case z3.Z3_OP_EQ:
                 return self._all ^ self.truths(parts[0]) ^ self.truths(parts[1])
+            case z3.Z3_OP_DISTINCT:
+                return self.truths(parts[0]) ^ self.truths(parts[1])
         raise TypeError(f"`{formula.decl()}` is not worked out here")
 
     def _numbers(self, term: z3.ExprRef) -> list[int]:

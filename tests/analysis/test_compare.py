@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import z3
 
 from cds.analysis.compare import Comparison, IncomparableFacts, moved, restated
 from cds.analysis.judging import Judgement
@@ -144,6 +146,42 @@ def test_a_revision_of_git_is_compared_with_the_folder(
     capsys.readouterr()
     assert main(["compare", "--", "-nothing", str(folder)]) == 2
     assert "no revision that git knows here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reason", ["timeout", "canceled"])
+def test_what_the_solver_gives_up_on_is_undecided_and_never_a_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], reason: str
+) -> None:
+    monkeypatch.setattr(z3.Solver, "check", lambda *_: z3.unknown)
+    monkeypatch.setattr(z3.Solver, "reason_unknown", lambda _: reason)
+    one, two = version(tmp_path, "one", NEAR), version(tmp_path, "two", NEAR, FLAG)
+    outcomes = list(Comparison(load_rules(one), load_rules(two)).outcomes())
+    assert Standing.UNDECIDED in {outcome.standing for outcome in outcomes}
+    assert Standing.REFUTED not in {outcome.standing for outcome in outcomes}
+    assert all(outcome.why for outcome in outcomes if outcome.standing is Standing.UNDECIDED)
+    for format_ in ("text", "md"):
+        assert main(["compare", str(one), str(two), "--format", format_]) == 1
+        told = capsys.readouterr().out
+        assert "no change was found, but " in told
+        assert " were not decided" in told
+        assert "nobody is treated differently" not in told
+        assert f"the solver gave no answer ({reason}); nothing is proved: allow it more time" in told
+    assert main(["compare", str(one), str(two), "--format", "json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["nobody_is_treated_differently"] is False
+    assert {each["standing"] for each in answer["changes"]} == {"undecided"}
+
+
+def test_a_change_beside_something_undecided_says_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = version(tmp_path, "one", NEAR), version(tmp_path, "two", NEAR, FLAG)
+    sound, asked = z3.Solver.check, iter(range(10**6))
+    monkeypatch.setattr(
+        z3.Solver, "check", lambda self, *words: z3.unknown if next(asked) == 0 else sound(self, *words)
+    )
+    assert main(["compare", str(one), str(two)]) == 1
+    assert re.search(r"\d+ changes, 1 undecided; \d+ statements put", capsys.readouterr().out)
 
 
 @pytest.mark.slow

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import z3
+
 from cds.analysis.coverage import Cover, Coverage, shown
 from cds.case import Case
 from cds.case.reading import case_from_mapping
@@ -61,6 +64,48 @@ def test_a_part_about_any_structure_decides_at_one_of_them(tmp_path: Path) -> No
         assert half in {told for criterion, _, told in shown(case, rules, "decision") if criterion == "K-1"}
 
 
-def test_the_command_prints_the_gaps_and_fails(tmp_path: Path, capsys: object) -> None:
+CASE = """\
+name: {name}
+as_of: 2026-11-22
+patient: {{flagB: {other}}}
+lesions:
+  - {{id: T1, facts: {{flag: {flag}}}}}
+expect: {{options: {{T1: {{knife: {{reasons: {{K-1: {expected}}}}}}}}}}}
+"""
+
+
+def with_cases(tmp_path: Path, **cases: tuple[str, str, str]) -> Path:
     folder = small(tmp_path, rules_of(BOTH))
+    (folder / "cases").mkdir()
+    for name, (flag, other, expected) in cases.items():
+        text = CASE.format(name=name, flag=flag, other=other, expected=expected)
+        (folder / "cases" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+ALL = {"both": ("true", "true", "true"), "one": ("true", "false", "false"), "other": ("false", "true", "false")}
+
+
+def test_the_command_prints_the_gaps_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = with_cases(tmp_path, both=ALL["both"], one=ALL["one"])
     assert main(["cover", str(folder), "--rule", "K-1"]) == 1
+    told = capsys.readouterr().out
+    assert "K-1: `lesion.flag`: not shown to matter\n" in told
+    assert "    true, and the condition true by it: both\n" in told
+    assert "    # false, and the condition false by it: missing\n" in told
+    assert told.endswith("2 worked cases: 2 parts: 1 covered, 1 not, 0 that no two patients can cover\n")
+
+
+def test_the_command_succeeds_where_every_part_is_covered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cover", str(with_cases(tmp_path, **ALL)), "--rule", "K-1"]) == 0
+    assert capsys.readouterr().out == "3 worked cases: 2 parts: 2 covered, 0 not, 0 that no two patients can cover\n"
+
+
+def test_what_the_solver_gives_up_on_is_a_gap_and_never_proved_infeasible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(z3.Solver, "check", lambda *_: z3.unknown)
+    assert main(["cover", str(with_cases(tmp_path, both=ALL["both"])), "--rule", "K-1"]) == 1
+    told = capsys.readouterr().out
+    assert "K-1: `lesion.flag`: not shown to matter, and the solver gave no answer\n" in told
+    assert told.endswith("2 parts: 0 covered, 2 not, 0 that no two patients can cover\n")

@@ -1,9 +1,20 @@
-"""The comparison with the reference evaluator is able to fail: each fault put into the translation is found by it."""
+"""The kit judges itself: each fault put into an engine, or into the translation for the solver, is found by it.
+
+| seeded into                    | faults                                             | found by the comparison of |
+|--------------------------------|----------------------------------------------------|----------------------------|
+| the reference evaluator        | `SLIPS` of `differential.test_operator_flips`      | both engines               |
+| the compiler to durable-rules  | `FAULTS` of `differential.test_compiler_faults`    | both engines               |
+| the translation for the solver | `FAULTS` here                                      | solver and evaluator       |
+
+The first comparison is what `cds test` makes for every worked case, and every request; where it fails there is no
+answer. A rule developer whose tool had one of these faults would see it there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +24,13 @@ from cds.analysis.meaning import Conditions, Meaning, Objections
 from cds.analysis.mutation import read_cases
 from cds.analysis.universe import LESION, Universe
 from cds.case import Case
+from cds.cli import main
 from tests.analysis.test_meaning import RULES, compare
 from tests.differential.population import Population
+from tests.differential.test_compiler_faults import FAULTS as COMPILER_FAULTS
+from tests.differential.test_operator_flips import DEFINITIONS, EVERY_OPERATOR, SLIPS
 from tests.ruleset.shipped import shipped_folder, shipped_thresholds
+from tests.ruleset.workshop import small
 
 Patch = pytest.MonkeyPatch
 
@@ -92,3 +107,46 @@ def test_a_fault_of_the_translation_is_found(fault: str, monkeypatch: pytest.Mon
     FAULTS[fault](monkeypatch)
     with pytest.raises((AssertionError, TypeError)):
         compare("decision", patients(), 1, varied=False)
+
+
+def test_at_least_ten_faults_are_seeded_into_each() -> None:
+    assert min(map(len, (SLIPS, COMPILER_FAULTS, FAULTS))) >= 10
+
+
+def _case(a: str, b: str, size: str, count: int, grade: str, touched: str) -> str:
+    """A patient with two lesions, about whom every condition of the language has something to say."""
+    facts = f"{{site: neck, side: left, size: {size}, count: {count}, grade: {grade}, flag: {a}}}"
+    structures = f"[{{name: nerve, side: left, facts: {{touched: {touched}}}}}]"
+    return (
+        f"name: one\nas_of: 2026-11-22\npatient: {{flagA: {a}, flagB: {b}}}\nlesions:\n"
+        f"  - {{id: T1, facts: {facts}, structures: {structures}}}\n"
+        f"  - {{id: T2, facts: {{site: neck, side: right, size: 3}}}}\n"
+        "expect: {scope: true}\n"
+    )
+
+
+CASES = {
+    "at": _case("true", "false", "20", 5, "middle", "true"),
+    "below": _case("false", "true", '"< 20"', 2, "high", "false"),
+    "unsaid": _case("{absent: asked-unknown}", "true", '">= 20"', 6, "low", "{absent: asked-unknown}"),
+}
+
+ENGINE_FAULTS: dict[str, Callable[[Patch], None]] = {
+    **{f"evaluator: {name}": SLIPS[name][2] for name in ("and read as or", "< read as <=", "an unknown fact is false")},
+    **{f"compiler: {name}": fault for name, fault in list(COMPILER_FAULTS.items())[::4]},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ENGINE_FAULTS)
+def test_cds_test_fails_where_an_engine_has_a_fault(
+    tmp_path: Path, fault: str, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = small(tmp_path, EVERY_OPERATOR, definitions=DEFINITIONS)
+    (folder / "cases").mkdir()
+    for name, text in CASES.items():
+        (folder / "cases" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    assert main(["test", str(folder)]) == 0, capsys.readouterr().out
+    ENGINE_FAULTS[fault](monkeypatch)
+    assert main(["test", str(folder)]) == 1
+    assert "no advice" in capsys.readouterr().out
