@@ -86,6 +86,25 @@ class RuleView:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter of the rule book: the statements about one option, or of one sort; `label` is an option's, or empty."""
+
+    name: str
+    label: str
+    statements: tuple[RuleView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """The whole rule set, to be read: its statements by chapters, every threshold, and every structure at risk."""
+
+    chapters: tuple[Chapter, ...]
+    thresholds: tuple[Threshold, ...]
+    structures: tuple[tuple[str, tuple[str, ...]], ...]
+    """What each structure at risk is called, and the measures listed for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleLine:
     """One line of the list of rules."""
 
@@ -160,6 +179,39 @@ def rule_view(rules: RuleSet, name: str) -> RuleView | None:
         evidence=tuple(_cited(rules, each) for each in found.evidence),
         thresholds=tuple(Threshold(n, parameter_text(rules.parameters[n]), rules.parameters[n]) for n in used),
     )  # fmt: skip
+
+
+def rule_book(rules: RuleSet) -> RuleBook:
+    """The whole rule set in the order in which a board asks: scope, the options, their order, protection."""
+    by_chapter: dict[str, list[RuleView]] = {}
+    for name, statement in statements(rules):
+        view = rule_view(rules, name)
+        if view is not None:
+            by_chapter.setdefault(_chapter_of(statement), []).append(view)
+    order = ("scope", "any", *rules.options, "order", *by_chapter)
+    return RuleBook(
+        tuple(
+            Chapter(name, rules.options[name].label if name in rules.options else "", tuple(by_chapter[name]))
+            for name in dict.fromkeys(order) if name in by_chapter
+        ),
+        tuple(Threshold(name, parameter_text(each), each) for name, each in rules.parameters.items()),
+        tuple(
+            (each.label, tuple(rules.vocabulary.measures[name].label for name in each.measures))
+            for each in rules.vocabulary.structures.values()
+        ),
+    )  # fmt: skip
+
+
+def _chapter_of(statement: Grounded) -> str:
+    match statement:
+        case Rule():
+            return statement.option
+        case Preference():
+            return "order"
+        case RuleException():
+            return "exceptions"
+        case _:
+            return "protection"
 
 
 def kind_of(statement: Grounded) -> str:

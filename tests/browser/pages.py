@@ -73,6 +73,7 @@ PAGES: dict[str, Callable[[Service], str]] = {
     "what would change the answer": lambda service: f"/board/records/{record_of(service, '01')}/what-if",
     "what if": lambda service: f"/board/records/{record_of(service, LARGEST)}/what-if?T1:declinesSurgery=true",
     "what cannot be supposed": lambda service: f"/board/records/{record_of(service, '02')}/what-if?patient:inr=soon",
+    "the rule book": lambda _: "/rulebook",
     "the rules": lambda _: "/rules",
     "a rule": lambda _: "/rules/SS-2",
     "the references": lambda _: "/references",

@@ -89,6 +89,21 @@ def test_what_is_missing_is_found_and_entered_and_the_next_answer_uses_it(
     expect(row).to_contain_text("1.1")
 
 
+@pytest.mark.parametrize("width", [320, 1366])
+def test_wherever_a_supposed_answer_is_read_it_says_that_it_is_hypothetical(
+    width: int, service: Service, opened: Opened
+) -> None:
+    page = opened(service.example("03"), viewport={"width": width, "height": 640})
+    record = page.get_by_role("link", name=re.compile("record of this answer", re.I)).first.get_attribute("href")
+    page.goto(f"{service.url}{record}/what-if?patient:inr=2.4")
+    page.locator("#facts, footer").last.scroll_into_view_if_needed()
+    for mark in page.get_by_text("Hypothetical").all():
+        box = mark.bounding_box()
+        if mark.is_visible() and box is not None and 0 <= box["y"] < 100:
+            return
+    pytest.fail("no mark is in sight")
+
+
 def test_what_if_changes_the_answer_and_records_nothing(service: Service, opened: Opened, records: Records) -> None:
     page = opened(service.example("02"))
     page.get_by_role("link", name=re.compile("What if", re.I)).first.click()

@@ -17,7 +17,7 @@ from cds.case.document import case_of_document
 from cds.recommendation.model import Recommendation
 from cds.records import Entry, Records, UnknownRecord, UnreadableRecord
 from cds.service.board.told import Told
-from cds.service.entered import is_of_same_place, with_responses
+from cds.service.entered import is_of_same_place, is_same_person, with_responses
 
 ROWS: Final = 25
 """Cases on one page of the list."""
@@ -31,12 +31,14 @@ class Standing:
     """What a board decided about the patient of an answer.
 
     `own` says whether it had this very answer before it; `changed` whether this answer says otherwise of the lesion
-    than the one that it had (`None`: that answer was erased, or a newer decision stands).
+    than the one that it had (`None`: that answer was erased, or a newer decision stands). `doubted`: the patient of
+    that answer had another identifier or another date of birth, so it may be about somebody else.
     """
 
     decided: BoardDecided
     own: bool
     changed: bool | None = None
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,9 @@ class Archive:
         """What boards decided about the patient of a recorded answer, newest first; it is read if it is not given."""
         found: list[Standing] = []
         stands: set[str | None] = set()
-        for each in self.decisions(id_):
+        decided = self.decisions(id_)
+        marks = {each: self._marks(each) for each in {id_, *(each.record for each in decided)}} if decided else {}
+        for each in decided:
             own, changed = each.record == id_, None
             if each.replaced_by is None and each.lesion not in stands:
                 stands.add(each.lesion)
@@ -173,8 +177,13 @@ class Archive:
                     answer = answer if answer is not None else _answer(self.records.content(id_), id_)
                     before = _answer(self.records.content(each.record), each.record)
                     changed = has_changed(before, answer, each.lesion)
-            found.append(Standing(each, own, changed))
+            found.append(Standing(each, own, changed, not is_same_person(marks[each.record], marks[id_])))
         return tuple(found)
+
+    def _marks(self, id_: str) -> Mapping[str, Any]:
+        """By what the patient of a recorded answer is told from others; nothing where its content was erased."""
+        told = self.records.content(id_).get("patient") if self.records.has_content(id_) else None
+        return told if isinstance(told, Mapping) else {}
 
     def later(self, recorded: Recorded, lesion: str) -> Later | None:
         """The newest evaluation of the patient, where it is newer than a recorded one."""

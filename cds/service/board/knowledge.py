@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import anyio.to_thread
 from fastapi import Request, Response
 
-from cds.board.knowledge import reference_view, rule_list, rule_view, vocabulary_view
+from cds.board.knowledge import reference_view, rule_book, rule_list, rule_view, vocabulary_view
 from cds.errors import Issue
 from cds.service.board.shell import Route, Shell
 
@@ -19,8 +20,8 @@ class KnowledgePages:
         """The addresses of these pages."""
         return (
             ("/rules", self.rules, "GET"), ("/rules/{name}", self.rule, "GET"),
-            ("/references", self.references, "GET"), ("/references/{name}", self.reference, "GET"),
-            ("/vocabulary", self.vocabulary, "GET"),
+            ("/rulebook", self.book, "GET"), ("/references", self.references, "GET"),
+            ("/references/{name}", self.reference, "GET"), ("/vocabulary", self.vocabulary, "GET"),
         )  # fmt: skip
 
     async def rules(self, request: Request) -> Response:
@@ -34,6 +35,11 @@ class KnowledgePages:
             told = Issue("error", "not-found", "", "there is no rule of this id")
             return await self._shell.problem(request, 404, [told])
         return await self._shell.html(request, "rule.html", rule=found)
+
+    async def book(self, request: Request) -> Response:
+        """The whole rule set, to be read from beginning to end."""
+        book = await anyio.to_thread.run_sync(rule_book, self._shell.runtime.rules)
+        return await self._shell.html(request, "rulebook.html", book=book)
 
     async def references(self, request: Request) -> Response:
         """Every reference."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from cds.board.entry import Line, day_of, lines_of
 from cds.records import Entry, Records
-from cds.service.entered import KIND, WITHDRAWS, is_of_same_place, readable
+from cds.service.entered import KIND, WITHDRAWS, is_of_same_place, is_same_person, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,17 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A stored form for people: its entry, who filled it in, of which day it is, what it says, and who withdrew it."""
+    """A stored form for people: its entry, who filled it in, of which day it is, what it says, and who withdrew it.
+
+    `doubted`: the patient had another identifier or another date of birth then, so it may be about somebody else.
+    """
 
     entry: Entry
     signed: Signed
     day: str
     lines: tuple[Line, ...]
     withdrawn: Signed | None = None
+    doubted: bool = False
 
 
 def told_about(records: Records, id_: str) -> tuple[Told, ...]:
@@ -41,13 +45,23 @@ def told_about(records: Records, id_: str) -> tuple[Told, ...]:
     ]  # fmt: skip
     gone = {content[WITHDRAWS]: _signed(entry, content.get("name")) for entry, content in known if WITHDRAWS in content}
     forms = [(entry, content) for entry, content in known if isinstance(content.get("response"), dict)]
-    return tuple(_told(entry, content["response"], gone.get(entry.id)) for entry, content in reversed(forms))
+    marks = _marks(records.content(id_)) if forms else {}
+    return tuple(
+        _told(entry, content["response"], gone.get(entry.id), not is_same_person(_marks(content), marks))
+        for entry, content in reversed(forms)
+    )
 
 
-def _told(entry: Entry, response: Mapping[str, Any], withdrawn: Signed | None) -> Told:
+def _marks(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """By what the patient of a record is told from others, as far as it says."""
+    told = content.get("patient")
+    return told if isinstance(told, Mapping) else {}
+
+
+def _told(entry: Entry, response: Mapping[str, Any], withdrawn: Signed | None, doubted: bool) -> Told:
     author = response.get("author")
     name = author.get("display") if isinstance(author, Mapping) else None
-    return Told(entry, _signed(entry, name), day_of(response), lines_of(response), withdrawn)
+    return Told(entry, _signed(entry, name), day_of(response), lines_of(response), withdrawn, doubted)
 
 
 def _signed(entry: Entry, name: object) -> Signed:

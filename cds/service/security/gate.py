@@ -33,7 +33,7 @@ LOG: Final = logging.getLogger("cds.service")
 OPEN: Final = frozenset({"/health", "/health/ready", "/version", "/fhir/metadata", "/style.css", "/assets/what-if.js"})
 HOOKS: Final = "/cds-services"
 LAUNCH: Final = "/smart"
-BOARD: Final = ("/", "/board", "/rules", "/references", "/vocabulary")
+BOARD: Final = ("/", "/board", "/rulebook", "/rules", "/references", "/vocabulary")
 BOARDS: Final = "cds.board"
 SCOPES: Final = {"/metrics": "cds.metrics", **dict.fromkeys(BOARD, BOARDS)}
 """The scope of each door that has its own; `cds.evaluate` is that of all others."""

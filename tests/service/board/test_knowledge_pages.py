@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
+from cds.api import shipped_rules
 from tests.service.board.reading import Page
 
 
@@ -57,3 +58,16 @@ def test_no_rule_is_named_on_a_page_that_has_none(board: TestClient) -> None:
     for link in set(page.links):
         if link.startswith("/rules/"):
             assert board.get(link).status_code == 200, link
+
+
+def test_the_rule_book_has_every_statement_and_every_threshold_with_its_status(board: TestClient) -> None:
+    page = Page(board.get("/rulebook").text)
+    listed = {link for link in Page(board.get("/rules").text).links if link.startswith("/rules/")}
+    assert listed <= set(page.links)
+    rules = shipped_rules()
+    for name, parameter in rules.parameters.items():
+        assert f"threshold-{name}" in page.ids
+        assert parameter.cite is None or f"/references/{parameter.cite}" in page.links
+    for told in ("270 deg", "a default that nobody measured", "is above 270 deg", "No published source"):
+        assert told in page.text, told
+    assert page.problems == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,35 @@ def test_what_the_board_decided_stands_beside_the_answer(
     assert "What the board decided" in html
     assert "&lt;b&gt;cryoablation" in html
     assert "no &lt;script&gt; at all" in html
+
+
+def test_a_decision_about_somebody_else_of_the_same_reference_is_doubted(
+    board: TestClient, named: Named, repository: Path, records: Records
+) -> None:
+    said = "this may be about somebody else"
+    bundle = json.loads(next((repository / "fhir_examples").glob("02-*/bundle.json")).read_text("utf-8"))
+    patient = next(each["resource"] for each in bundle["entry"] if each["resource"]["resourceType"] == "Patient")
+    patient["id"], born = "somebody", patient["birthDate"]
+    text = json.dumps(bundle).replace("Patient/example-02", "Patient/somebody")
+
+    def page(birth: str) -> str:
+        sent = text.replace(f'"birthDate": "{born}"', f'"birthDate": "{birth}"')
+        return board.post("/board", data={"bundle": sent, "as_of": "2026-11-22"}).text
+
+    record = re.search(r"/board/records/([0-9a-f-]{36})", page(born))
+    assert record is not None
+    records.append_board_decision(
+        BoardDecision(record[1], "wait", dt.date(2026, 11, 22), "T1", "because", None, ("Dr A",))
+    )
+    assert "What the board decided" in page(born)
+    assert said not in page(born)
+    assert page("1941-05-06").count(said) == 1
+    sent = {"day": "2026-11-20", "name": "Dr A", "patient.inr": "1.2"}
+    stored = board.post(f"/board/records/{record[1]}/enter?lesion=T1", data=sent)
+    assert "What was stored" in stored.text
+    assert said not in stored.text
+    assert said not in page(born)
+    assert page("1941-05-06").count(said) == 2
 
 
 def test_other_evaluations_of_the_patient_are_named_and_can_be_compared(

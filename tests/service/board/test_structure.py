@@ -15,8 +15,8 @@ from tests.service.board.reading import Page
 Named = Callable[[str], str]
 MOST_BYTES = 150_000
 PAGES = [
-    "/", "/board/records", "/rules", "/rules/SS-2", "/rules/TP-1", "/references", "/references/schwartz2022",
-    "/vocabulary", "/board/none", "02", "04", "05", "06", "10", "12", "02+",
+    "/", "/board/records", "/rulebook", "/rules", "/rules/SS-2", "/rules/TP-1", "/references",
+    "/references/schwartz2022", "/vocabulary", "/board/none", "02", "04", "05", "06", "10", "12", "02+",
 ]  # fmt: skip
 
 
