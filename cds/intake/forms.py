@@ -3,7 +3,7 @@
 `patient.inr` is a fact of the patient. A group `lesion` with `lesion.id` holds facts of that lesion; a group
 `structure` in it, with `structure.name` and `structure.side`, holds facts of a structure at risk. A lesion that only
 the form names is a lesion of the record. `day` is the clinical day of all that a form answers; without it that is
-`authored`, when it was filled in.
+`authored`, when it was filled in. Beside a `day`, when the form was stored says nothing of which findings are newer.
 """
 
 from __future__ import annotations
@@ -228,7 +228,8 @@ _NO_VALUE: Final = Read(
 def _dated(entry: Entry) -> Dated:
     """The clinical day of a form's answers: the one that it states, else when it was filled in.
 
-    A day that is stated twice, or cannot be read, is none: the date of the filling in may be months off.
+    A day that is stated twice, or cannot be read, is none: the date of the filling in may be months off. Of two forms
+    of one day neither is the later: who was the last to type need not be who is right.
     """
     stated = [
         (f"{at}.{element}", string(answer, element))
@@ -240,8 +241,8 @@ def _dated(entry: Entry) -> Dated:
         return dated_by(entry, "authored")
     (path, text), *more = stated
     dated = dated_at(entry, path, " ".join(each or "" for _, each in stated) if more else text)
-    others = (entry.source(other, role=Role.CONTEXT) for other, _ in more)
-    return replace(dated, sources=(*dated.sources, *others))
+    sources = tuple(entry.source(each, role=Role.CONTEXT) for each, _ in stated)
+    return replace(dated, moment=replace(dated.moment, issued=None, updated=None), sources=sources)
 
 
 class _Form:

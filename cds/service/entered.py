@@ -3,6 +3,9 @@
 A stored response is used for the same patient alone: the same reference of the same FHIR server (where none is known:
 of the same caller's issuer), and no other identifier or date of birth. What is not used is said among the answer's
 issues. It is kept without its subject, and gets the one of the record that it is put beside.
+
+What it says of a lesion is used where the record still says of the lesion of that id what it said then: an id alone may
+have passed to another lesion.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import msgspec
 
 from cds.api import read_case
 from cds.board.entry import day_of
-from cds.case import Case
+from cds.case import Case, Lesion
 from cds.errors import Issue
 from cds.intake.document import Limits, children, parse_document, string
 from cds.recommendation.model import IssuePart, Recommendation
@@ -46,12 +49,15 @@ class Person:
 
     def marks(self, pseudonyms: Pseudonyms | None = None) -> dict[str, list[str]]:
         """Digests of identifiers and date of birth, keyed where records hold pseudonyms: comparable, and no names."""
+        return {
+            "identifiers": sorted(_digest(each, pseudonyms) for each in self.identifiers),
+            "births": sorted(_digest(each, pseudonyms) for each in self.births),
+        }
 
-        def digest(text: str) -> str:
-            plain = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-            return plain if pseudonyms is None else pseudonyms.of(plain) or ""
 
-        return {"identifiers": sorted(map(digest, self.identifiers)), "births": sorted(map(digest, self.births))}
+def _digest(text: str, pseudonyms: Pseudonyms | None) -> str:
+    plain = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return plain if pseudonyms is None else pseudonyms.of(plain) or ""
 
 
 class _Resource(msgspec.Struct):
@@ -134,15 +140,66 @@ def is_of_same_place(one: Json, other: Json) -> bool:
     return bool(server == other.get("server") and (server is not None or issuers[0] == issuers[1]))
 
 
+# --------------------------------------------------------------------------------------------- which lesion it is of
+
+_ANEW: Final = "enter the facts again if they hold"
+PLACE: Final = ("site", "side")
+"""The facts of a lesion that do not change, and by which two lesions of one id are told apart."""
+
+
+def lesion_marks(lesion: Lesion, pseudonyms: Pseudonyms | None = None) -> dict[str, str | None]:
+    """By what a lesion is told from others: the codes of site and side (`None` where unknown or contradictory), and a
+    digest of what the record calls it, keyed where records hold pseudonyms.
+
+    >>> lesion_marks(Lesion("T1", "neck node, left", {}, ()))["site"] is None
+    True
+    """
+    place = {name: _code(lesion, name) for name in PLACE}
+    return {**place, "label": _digest(" ".join(lesion.label.casefold().split()), pseudonyms)}
+
+
+def _code(lesion: Lesion, name: str) -> str | None:
+    value = lesion.facts[name].value if name in lesion.facts else None
+    return value if isinstance(value, str) else None
+
+
+def why_other(then: object, now: Mapping[str, str | None]) -> str | None:
+    """Why a lesion may be another than the one of which something was entered, by the marks of both, and what to do
+    then; `None` where it is the same. What is not known of either is no reason to take them for one.
+
+    >>> why_other({"site": "larynx", "side": "left", "label": "a"}, {"site": "larynx", "side": "right", "label": "a"})
+    'its side was `left` then, and is `right` in this record; enter the facts again if they hold'
+    """
+    if not isinstance(then, Mapping):
+        return f"it was stored by a version that did not keep which lesion that was; {_ANEW}"
+    known = [(name, then.get(name), now.get(name)) for name in PLACE]
+    for name, before, after in known:
+        if before is not None and after is not None and before != after:
+            return f"its {name} was `{before}` then, and is `{after}` in this record; {_ANEW}"
+    for name, before, after in known:
+        if after is None:
+            told = f"this record does not say its {name}, or contradicts itself, so it may be another lesion"
+            return f"{told}; send the record with its {name}"
+        if before is None:
+            told = f"the record of then did not say its {name}, or contradicted itself, so it may be another lesion"
+            return f"{told}; {_ANEW}"
+    if then.get("label") != now.get("label"):
+        return f"this record describes it in other words, so it may be another lesion; {_ANEW}"
+    return None
+
+
 # --------------------------------------------------------------------------------------------------- what was stored
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One stored response: its entry's id, and the QuestionnaireResponse without id and subject."""
+    """One stored response: its entry's id, the QuestionnaireResponse without id and subject, and what was stored of the
+    lesion that it is about (`lesion_marks`).
+    """
 
     id: str
     response: Json
+    lesion: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +243,7 @@ class Entered:
                 continue
             why = self._why_not(entry, content, marks, issuer, server)
             if why is None:
-                used.append(Stored(entry.id, content["response"]))
+                used.append(Stored(entry.id, content["response"], content.get("lesion")))
             else:
                 issues.append(_not_used(entry.id, why))
         if not used and not issues:
@@ -227,12 +284,14 @@ def not_read() -> Beside:
     return Beside("", (), (Issue("warning", "entered-not-read", "", told),), Limits())
 
 
-_ANEW: Final = "enter the facts again if they hold"
-
-
 def _not_used(id_: str, why: str) -> Issue:
     told = f"`QuestionnaireResponse/{id_}` was entered here about a patient of this reference and was not used: {why}"
     return Issue("warning", "entered-not-used", "", told)
+
+
+def _not_used_of(lesion: str, id_: str, why: str) -> Issue:
+    told = f"what `QuestionnaireResponse/{id_}`, entered here about a patient of this reference, says of the lesion"
+    return Issue("warning", "entered-not-used", "", f"{told} `{lesion}` was not used: {why}")
 
 
 # --------------------------------------------------------------------------------------------- beside what is evaluated
@@ -251,14 +310,18 @@ def joined(bundle: bytes | Json, beside: Beside | None, *, as_of: dt.date, rules
     """Put what was entered beside a bundle. Raises `UnusableInput` where the bundle cannot be used.
 
     A response that the bundle holds itself is not put there again. Answers about a lesion that the bundle does not name
-    are left out: the form alone shall make no lesion.
+    are left out: the form alone shall make no lesion. So are those about one that may be another by now (`why_other`),
+    by the bundle alone: what was entered shall not vouch for itself.
     """
     if beside is None or not beside.responses:
         return Joined(bundle, (), beside.issues if beside is not None else ())
     tree = parse_document(bundle, beside.limits)
     held = {string(r, "id") for r in _resources(tree) if r.get("resourceType") == "QuestionnaireResponse"}
-    lesions = [lesion.id for lesion in read_case(tree, as_of=as_of, rules=rules, limits=beside.limits).lesions]
-    named = {(beside.pseudonyms.of(id_) if beside.pseudonyms is not None else id_): id_ for id_ in lesions}
+    names = beside.pseudonyms
+    lesions = {
+        (names.of(each.id) if names is not None else each.id) or "": (each.id, lesion_marks(each, names))
+        for each in read_case(tree, as_of=as_of, rules=rules, limits=beside.limits).lesions
+    }
     issues = list(beside.issues)
     added: list[Json] = []
     for stored in beside.responses:
@@ -268,10 +331,8 @@ def joined(bundle: bytes | Json, beside: Beside | None, *, as_of: dt.date, rules
         if day > as_of.isoformat():
             issues.append(_not_used(stored.id, f"its findings are of {day}, after this answer's day; ask as of then"))
             continue
-        resource, missing = _attached(stored, beside.patient, named)
-        issues += [
-            _not_used(stored.id, f"this record has no lesion `{each}`, of which it speaks; {_ANEW}") for each in missing
-        ]
+        resource, unused = _attached(stored, beside.patient, lesions)
+        issues += [_not_used_of(lesion, stored.id, why) for lesion, why in unused]
         added += [resource] if resource is not None else []
     return Joined(with_responses(tree, added), tuple(added), tuple(issues))
 
@@ -303,13 +364,13 @@ def _resources(tree: Json) -> Iterator[Json]:
 
 
 def _attached(
-    stored: Stored, patient: str, named: Mapping[str | None, str]
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """A response under its id, about this patient and these lesions, and the lesions that it names besides; `None`
-    where it says nothing else.
+    stored: Stored, patient: str, lesions: Mapping[str, tuple[str, Mapping[str, str | None]]]
+) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
+    """A response under its id, about this patient and these lesions (by what records call them: id and marks), and the
+    lesions of which it is not used, each with why; `None` where it says nothing else.
     """
     items: list[Json] = []
-    missing: list[str] = []
+    unused: list[tuple[str, str]] = []
     says = False
     for item in children(stored.response, "item"):
         if item.get("linkId") != "lesion":
@@ -317,16 +378,21 @@ def _attached(
             says = says or item.get("linkId") == "patient"
             continue
         lesion = _lesion_of(item)
-        if lesion not in named:
-            missing.append(lesion)
+        if lesion not in lesions:
+            unused.append((lesion, f"this record has no such lesion; {_ANEW}"))
+            continue
+        id_, marks = lesions[lesion]
+        why = why_other(stored.lesion, marks)
+        if why is not None:
+            unused.append((id_, why))
             continue
         says = True
-        called = _called(named[lesion])
+        called = _called(id_)
         inner = [called if each.get("linkId") == "lesion.id" else each for each in children(item, "item")]
         items.append({**item, "item": inner})
     about = {"subject": {"reference": patient}}
     resource = {"resourceType": "QuestionnaireResponse", "id": stored.id, **stored.response, **about, "item": items}
-    return (resource if says else None), missing
+    return (resource if says else None), unused
 
 
 def _lesion_of(group: Json) -> str:

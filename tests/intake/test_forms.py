@@ -177,6 +177,15 @@ def test_of_two_forms_the_later_day_of_findings_holds_whichever_was_filled_in_la
     assert r.said(read(older, newer).patient["ecog"]) == "1"
 
 
+def test_two_forms_of_one_day_of_findings_conflict_whichever_was_stored_last(read: Reader) -> None:
+    findings = day({"valueDate": "2026-10-30"})
+    one = form(findings, item("patient.ecog", {"valueInteger": 3}), id="q2", authored="2026-11-01T08:00:00Z")
+    other = form(findings, item("patient.ecog", {"valueInteger": 1}), authored="2026-11-02T08:00:00Z")
+    for each in (one, other):
+        each["meta"] = {"lastUpdated": each["authored"]}
+    assert r.said(read(one, other).patient["ecog"]) == "conflict: 1, 3"
+
+
 @pytest.mark.parametrize(
     "answers",
     [({"valueDate": "2026-10-30"}, {"valueDate": "2026-10-29"}), ({"valueString": "last week"},)],

@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds.case import AbsenceReason, Absent, Conflicting, Fact, Known, Lesion
 from cds.records import Pseudonyms
-from cds.service.entered import Person, is_of_same_place, is_same_person, person_of, with_responses
+from cds.service.entered import (
+    Person,
+    is_of_same_place,
+    is_same_person,
+    lesion_marks,
+    person_of,
+    why_other,
+    with_responses,
+)
 
 Json = dict[str, Any]
 
@@ -109,6 +118,33 @@ def test_a_mark_shows_no_identifier_and_under_a_key_none_that_can_be_tried() -> 
 )
 def test_a_reference_holds_within_one_server_or_else_one_issuer(one: Json, other: Json, same: bool) -> None:
     assert is_of_same_place(one, other) is is_of_same_place(other, one) is same
+
+
+STATES = st.sampled_from(["larynx", "left"]).map(Known) | st.sampled_from(
+    [Absent(AbsenceReason.NEVER_RECORDED), Conflicting(("left", "right"))]
+)
+LESIONS = st.builds(
+    lambda site, side, label: Lesion("T1", label, {"site": Fact(site), "side": Fact(side)}, ()),
+    STATES, STATES, st.sampled_from(["a node", "A  node", "another"]),
+)  # fmt: skip
+
+
+@given(LESIONS, LESIONS, st.sampled_from([None, Pseudonyms("k" * 32)]))
+def test_a_lesion_is_the_same_only_where_all_that_tells_it_from_others_is_known_and_equal(
+    one: Lesion, other: Lesion, key: Pseudonyms | None
+) -> None:
+    place = [[lesion.facts[name].value for name in ("site", "side")] for lesion in (one, other)]
+    same = place[0] == place[1] and None not in place[0] and (one.label == "another") is (other.label == "another")
+    marks = [lesion_marks(each, key) for each in (one, other)]
+    assert (why_other(marks[0], marks[1]) is None) is same
+    assert (why_other(marks[0], marks[1]) is None) is (why_other(marks[1], marks[0]) is None)
+    assert "node" not in json.dumps(marks)
+
+
+@pytest.mark.parametrize("then", [None, {}, "T1", {"site": None}, {"site": ["larynx"], "side": 1}], ids=str)
+def test_what_was_stored_without_its_lesion_is_of_no_lesion(then: object) -> None:
+    now: dict[str, str | None] = {"site": "larynx", "side": "left", "label": "x"}
+    assert why_other(then, now) is not None
 
 
 def test_a_bundle_beside_which_nothing_is_put_stays_as_it_is() -> None:

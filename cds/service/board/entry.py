@@ -17,14 +17,14 @@ from starlette.responses import RedirectResponse
 
 from cds.board.entry import DAY, NAME, EntryView, Filled, Problem, entry_view, filled
 from cds.fhir_output.questionnaire import Unsayable, check_read_back, questionnaire_response
-from cds.records import Author, RecordsUnavailable, UnknownRecord
+from cds.records import Author, Entry, Pseudonyms, RecordsUnavailable, UnknownRecord
 from cds.records.preparation import subject_of
 from cds.records.replay import completed
 from cds.service.board.archive import Archive, Base
 from cds.service.board.cases import CasePages
 from cds.service.board.shell import FAILURES, Route, Shell
 from cds.service.board.told import Told, told_about
-from cds.service.entered import KIND, WITHDRAWS
+from cds.service.entered import KIND, PLACE, WITHDRAWS, lesion_marks
 from cds.service.examples import Example
 from cds.service.outcomes import Refused
 from cds.service.requests import Asked, today
@@ -56,6 +56,17 @@ class Opened:
         """Where the form is, and where it is sent."""
         lesion = {"lesion": self.view.lesion.id} if self.view.lesion is not None else {}
         return f"{record_address(self.base.entry.id)}/enter{_query({**lesion, **_named(self.example)})}"
+
+    def marks(self, pseudonyms: Pseudonyms | None = None) -> dict[str, str | None] | None:
+        """By what the lesion is told from others; `None` of a form about the patient alone."""
+        own = [each for each in self.base.case.lesions if self.view.lesion and each.id == self.view.lesion.id]
+        return lesion_marks(own[0], pseudonyms) if own else None
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the record says where the lesion is, without which nothing that is entered about it is used."""
+        marks = self.marks()
+        return marks is None or all(marks[name] is not None for name in PLACE)
 
 
 def record_address(record: str) -> str:
@@ -100,10 +111,13 @@ class EntryPages:
         except FAILURES as error:
             return await self._shell.failed(request, error)
         about, author = opened.base.entry.id, _author(request)
+
+        def store(archive: Archive) -> Entry:
+            told = {**content, "lesion": opened.marks(archive.records.pseudonyms)}
+            return archive.records.append_entry(KIND, told, about=about, author=author)
+
         try:
-            entry = await self._shell.archived(
-                request, lambda archive: archive.records.append_entry(KIND, content, about=about, author=author)
-            )
+            entry = await self._shell.archived(request, store)
         except RecordsUnavailable:
             return await self._page(request, opened, typed, form, status=503)
         except FAILURES as error:
@@ -211,7 +225,7 @@ class EntryPages:
         return await self._shell.html(
             request, "enter.html", status=status, view=opened.view, base=opened.base, address=opened.address,
             record=record_address(opened.base.entry.id), typed=typed, every=every, problems=problems, labels=labels,
-            lost=status == 503, author=_vouched(request), today=today(), day_field=DAY,
+            lost=status == 503, author=_vouched(request), today=today(), day_field=DAY, is_placed=opened.is_placed,
         )  # fmt: skip
 
 

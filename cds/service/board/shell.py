@@ -31,7 +31,7 @@ from cds.records import PatientRecords, Records, RecordsUnavailable, UnknownReco
 from cds.records.preparation import subject_of
 from cds.service.board.archive import Archive
 from cds.service.board.form import FORM_TYPES, fields_of
-from cds.service.board.texts import DEFAULT, Texts, load_texts, preferred
+from cds.service.board.texts import Texts, load_texts, preferred
 from cds.service.guard import record_incident
 from cds.service.outcomes import Refused, refusal_of
 from cds.service.requests import body_of
@@ -42,6 +42,8 @@ T = TypeVar("T")
 Route = tuple[str, Callable[..., Awaitable[Response]], str]
 """The address of a page, what answers it, and the method."""
 
+LANGUAGE: Final = "cds_language"
+"""The cookie with the language that was chosen; it holds nothing else, and goes with the browser."""
 MOST_FACTS: Final = 4
 """Facts that stand open under an argument; the others are folded with its basis."""
 Failure = UnusableInput | Refused | NoAdvice | RecordsUnavailable | UnknownRecord | UnreadableRecord
@@ -99,20 +101,25 @@ class Shell:
         return await self.html(request, "problem.html", status=status, number=status, issues=issues, phrase=phrase)
 
     def texts(self, request: Request) -> Texts:
-        """The texts in the language that the address names, or that the browser prefers."""
-        named = request.query_params.get("lang", "")
-        chosen = named if named in self._texts else preferred(request.headers.get("accept-language"), self._texts)
-        return self._texts.get(chosen, self._texts[DEFAULT])
+        """The texts in the language that the address names, else in the one chosen before, else that is preferred."""
+        for named in (request.query_params.get("lang", ""), request.cookies.get(LANGUAGE, "")):
+            if named in self._texts:
+                return self._texts[named]
+        return self._texts[preferred(request.headers.get("accept-language"), self._texts)]
 
     async def html(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
         """A page from its template, with what every page says."""
         packed = "gzip" in request.headers.get("accept-encoding", "")
         render = self._templates.get_template(template).render
         content = await anyio.to_thread.run_sync(partial(_rendered, render, {**self._frame(request), **values}, packed))
-        headers = {"Content-Language": self.texts(request).language, "Vary": "Accept-Language, Accept-Encoding"}
+        language = self.texts(request).language
+        headers = {"Content-Language": language, "Vary": "Accept-Language, Accept-Encoding, Cookie"}
         if packed:
             headers["Content-Encoding"] = "gzip"
-        return HTMLResponse(content, status_code=status, headers=headers)
+        response = HTMLResponse(content, status_code=status, headers=headers)
+        if request.query_params.get("lang") == language:
+            response.set_cookie(LANGUAGE, language, httponly=True, samesite="lax")
+        return response
 
     async def text(self, request: Request, template: str, **values: object) -> str:
         """The same page as text, for what is made of it."""
@@ -122,7 +129,18 @@ class Shell:
     def _frame(self, request: Request) -> Mapping[str, object]:
         head, texts, caller = self.runtime.rules.head, self.texts(request), getattr(request.state, "caller", None)
         session = caller if isinstance(caller, Caller) and caller.patient is not None else None
-        return {"head": head, "version": __version__, "t": texts, "path": request.url.path, "session": session}
+        return {
+            "head": head, "version": __version__, "t": texts, "path": request.url.path, "session": session,
+            "languages": self._languages(request, texts) if request.method == "GET" else (),
+        }  # fmt: skip
+
+    def _languages(self, request: Request, here: Texts) -> Sequence[tuple[str, str, str]]:
+        """The other languages of this page: code, own name, and address."""
+        others = sorted((each for each in self._texts.values() if each is not here), key=lambda each: each.language)
+        return [
+            (each.language, each("frame.language"), str(request.url.include_query_params(lang=each.language).query))
+            for each in others
+        ]
 
 
 def check_same_origin(request: Request) -> None:

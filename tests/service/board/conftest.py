@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def board(rules: Path, repository: Path, database: str) -> Iterator[TestClient]:
         rules=rules, examples=repository / "fhir_examples", database=SecretStr(database), keep_bundles=True
     )
     with TestClient(create_app(settings), raise_server_exceptions=False) as running:
+        # One reader for all tests: the language that one of them chooses is not the next one's.
+        running.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         yield running
 
 

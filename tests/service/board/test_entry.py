@@ -105,6 +105,7 @@ def shared(rules: Path, repository: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def board(shared: tuple[TestClient, str]) -> Board:
+    shared[0].cookies.clear()  # a language that another test chose
     return Board(*shared)
 
 
@@ -312,9 +313,25 @@ def test_of_a_fact_that_changes_the_newest_day_of_findings_counts(board: Board, 
     assert fact(board.evaluate(bundle)[0], "patient.inr", "patient")["display"].startswith("2.5")
     board.enter(record, **{"patient.inr": "3.5", "day": "2026-11-01"})
     assert fact(board.evaluate(bundle)[0], "patient.inr", "patient")["display"].startswith("2.5")
-    board.enter(record, **{"patient.inr": "1.1", "day": "2026-11-20"})
-    assert fact(board.evaluate(bundle)[0], "patient.inr", "patient")["display"].startswith("1.1"), "entered later"
+    board.enter(record, **{"patient.inr": "1.1", "day": "2026-11-21"})
+    assert fact(board.evaluate(bundle)[0], "patient.inr", "patient")["display"].startswith("1.1")
     assert len(board.entered()) == 3
+
+
+def test_two_forms_of_one_day_contradict_each_other_until_one_is_withdrawn(board: Board, bundle: Json) -> None:
+    """Who typed last does not outvote somebody else."""
+    _, record = board.evaluate(bundle)
+    wrong = board.enter(record, **{"patient.inr": "2.5", "patient.ecog": "1", "name": "Dr Adams"})
+    board.enter(record, **{"patient.inr": "1.1", "patient.ecog": "1", "name": "Dr Brown"})
+    answer, _ = board.evaluate(bundle)
+    found = fact(answer, "patient.inr", "patient")
+    assert found["status"] == "conflicting"
+    resources = {f"QuestionnaireResponse/{entry.id}" for entry in board.entered()}
+    assert {each["resource"] for each in found["sources"] if each["role"] == "value"} == resources
+    assert "conflicting-sources" in codes(answer)
+    assert fact(answer, "patient.ecog", "patient")["display"] == "1", "they agree"
+    board.client.post(wrong, data={"name": "Dr Adams"})
+    assert fact(board.evaluate(bundle)[0], "patient.inr", "patient")["display"].startswith("1.1")
 
 
 def test_of_a_fact_that_does_not_change_two_forms_contradict_each_other(board: Board, bundle: Json) -> None:
@@ -357,6 +374,123 @@ def test_a_lesion_that_only_the_form_names_is_not_made_one(board: Board, bundle:
     assert fact(answer, "patient.ecog", "patient")["display"] == "2", "the rest of the form is about the patient"
 
 
+@pytest.fixture
+def two(repository: Path) -> Json:
+    """T1 at the base of the tongue, left, and T2, a node of the neck, right; of a patient whom no other test knows."""
+    file = repository / "fhir_examples" / "06-two-lesions-different-answers" / "bundle.json"
+    return changed(json.loads(file.read_text()), id=f"p{uuid.uuid4().hex}")
+
+
+def structures(bundle: Json) -> list[Json]:
+    return [e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "BodyStructure"]
+
+
+def swapped(bundle: Json) -> Json:
+    """The same record in which the two lesions changed their ids."""
+    other = copy.deepcopy(bundle)
+    one, two = structures(other)
+    one["identifier"], two["identifier"] = two["identifier"], one["identifier"]
+    return other
+
+
+def take_sides_out(bundle: Json) -> None:
+    """Leave the record without the side of T2."""
+    del structures(bundle)[1]["locationQualifier"]
+    for entry in bundle["entry"]:
+        if entry["resource"]["resourceType"] == "Condition":
+            for site in entry["resource"].get("bodySite", []):
+                site.pop("extension", None)
+
+
+DECLINES = {"lesion.declinesCryoablation": "true", "patient.ecog": "2", "day": "2026-11-21"}
+
+
+def declining(answer: Json) -> set[str]:
+    """The lesions for which the patient declines cryoablation."""
+    found = [each for each in answer["facts"] if each["name"] == "lesion.declinesCryoablation"]
+    return {each["subject"] for each in found if each["status"] == "known" and each["display"] == "yes"}
+
+
+def test_what_was_entered_of_a_lesion_does_not_pass_to_another_with_its_id(board: Board, two: Json) -> None:
+    _, record = board.evaluate(two)
+    board.enter(record, lesion="T2", **DECLINES)
+    same, _ = board.evaluate(two)
+    assert declining(same) == {"T2"}
+    assert "entered-not-used" not in codes(same)
+    other, _ = board.evaluate(swapped(two))
+    assert declining(other) == set()
+    (told,) = [each["details"] for each in other["issues"] if each["code"] == "entered-not-used"]
+    assert "`T2` was not used: its site was `neck_node` then, and is `oropharynx` in this record" in told
+    assert fact(other, "patient.ecog", "patient")["display"] == "2", "the rest of the form is about the patient"
+
+
+@pytest.mark.parametrize("member", ["side", "description"])
+def test_a_lesion_of_which_the_record_no_longer_says_what_it_said_may_be_another(
+    board: Board, two: Json, member: str
+) -> None:
+    _, record = board.evaluate(two)
+    board.enter(record, lesion="T2", **DECLINES)
+    other = copy.deepcopy(two)
+    if member == "description":
+        del structures(other)[1]["description"]
+    else:
+        take_sides_out(other)
+    answer, _ = board.evaluate(other)
+    assert declining(answer) == set()
+    assert "entered-not-used" in codes(answer)
+
+
+def test_what_is_entered_of_a_lesion_without_side_is_not_used_and_the_form_says_so_before(
+    board: Board, two: Json
+) -> None:
+    take_sides_out(two)
+    answer, record = board.evaluate(two)
+    assert fact(answer, "lesion.side", "T2")["status"] == "absent"
+    warned = "What you enter here about the lesion will not be used"
+    assert warned in board.client.get(f"/board/records/{record}/enter?lesion=T2").text
+    assert warned not in board.client.get(f"/board/records/{record}/enter?lesion=T1").text
+    board.enter(record, lesion="T2", **{**DECLINES, "lesion.side": "right"})
+    after, _ = board.evaluate(two)
+    assert declining(after) == set()
+    assert "entered-not-used" in codes(after)
+
+
+def test_every_door_leaves_out_what_was_entered_of_another_lesion(board: Board, two: Json) -> None:
+    _, record = board.evaluate(two)
+    board.enter(record, lesion="T2", **DECLINES)
+    batch = json.dumps({"bundle": swapped(two), "as_of": AS_OF}) + "\n"
+    line = board.client.post("/evaluate/batch", content=batch, headers={"content-type": "application/x-ndjson"})
+    assert "entered-not-used" in line.text
+    page = board.client.post("/board", data={"bundle": json.dumps(swapped(two)), "as_of": AS_OF, "phase": "decision"})
+    assert "entered-not-used" in page.text
+
+
+def test_what_was_entered_does_not_vouch_for_its_own_lesion(board: Board, two: Json) -> None:
+    """A form that contradicts the record's site leaves what was entered before usable, and is used itself."""
+    _, record = board.evaluate(two)
+    board.enter(record, lesion="T2", **DECLINES)
+    board.enter(record, lesion="T2", **{"lesion.site": "larynx"})
+    answer, later = board.evaluate(two)
+    assert fact(answer, "lesion.site", "T2")["status"] == "conflicting"
+    assert declining(answer) == {"T2"}
+    assert "will not be used" in board.client.get(f"/board/records/{later}/enter?lesion=T2").text
+
+
+def test_a_form_that_does_not_keep_its_lesion_is_used_for_the_patient_alone(board: Board, two: Json) -> None:
+    _, record = board.evaluate(two)
+    board.enter(record, lesion="T2", **DECLINES)
+    records = board.records()
+    (entry,) = board.entered()
+    old = {name: each for name, each in records.content(entry.id).items() if name != "lesion"}
+    records.append_entry("questionnaire-response", {"withdraws": entry.id, "name": "x"}, about=record)
+    records.append_entry("questionnaire-response", old, about=record)
+    records.close()
+    answer, _ = board.evaluate(two)
+    assert declining(answer) == set()
+    assert "entered-not-used" in codes(answer)
+    assert fact(answer, "patient.ecog", "patient")["display"] == "2"
+
+
 def test_a_page_of_a_search_is_no_more_complete_for_what_was_entered(board: Board, bundle: Json) -> None:
     _, record = board.evaluate(bundle)
     board.enter(record, **{SKIN: "3"})
@@ -376,6 +510,9 @@ def test_under_pseudonyms_it_comes_back_to_the_real_lesion(made: Callable[..., B
     records = board.records()
     assert "example-04" not in json.dumps(records.content(entry.id))
     assert '"T1"' not in json.dumps(records.content(entry.id))
+    kept = records.content(entry.id)["lesion"]
+    assert (kept["site"], kept["side"]) == ("neck_node", "right")
+    assert re.fullmatch("p-[0-9a-f]{24}", kept["label"]), "words of the record are kept as a keyed digest"
     records.close()
     answer, _ = board.evaluate(bundle)
     assert skin(answer) == ("required", "3 mm")
@@ -390,6 +527,11 @@ def test_of_a_large_body_it_is_used_too(rules: Path, tmp_path: Path, bundle: Jso
         _, record = board.evaluate(bundle)
         board.enter(record, **{SKIN: "3"})
         assert skin(board.evaluate(bundle)[0]) == ("required", "3 mm")
+        other = copy.deepcopy(bundle)
+        structures(other)[0]["description"] = "another node"
+        answer, _ = board.evaluate(other)
+        assert skin(answer) == ("not-required", "> 30 mm")
+        assert "entered-not-used" in codes(answer)
 
 
 # ------------------------------------------------------------------------------------------------------------- the form
