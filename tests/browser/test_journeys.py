@@ -118,6 +118,11 @@ def test_what_if_changes_the_answer_and_records_nothing(service: Service, opened
     assert page.title().startswith("Hypothetical")
     assert page.evaluate("document.activeElement.tagName") in ("SELECT", "BODY")
     assert count(records) == before
+    # While a number is typed, the old answer does not pass for the answer to it.
+    page.get_by_label("independent readers of the carotid encasement").press_sequentially("3")
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
+    page.get_by_label("independent readers of the carotid encasement").press("Backspace")
+    expect(page.locator("#answer")).not_to_have_attribute("aria-busy", "true")
     # A value that cannot be one takes the old answer away, and says why beside the field.
     page.get_by_label("independent readers of the carotid encasement").fill("many")
     page.keyboard.press("Tab")

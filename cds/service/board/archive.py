@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -253,8 +253,15 @@ class Archive:
     def _list(
         self, rows: Sequence[CaseRow], searched: tuple[int, int] | None, unread: int, next_before: int | None
     ) -> ListPage:
-        decided = {row.record: tuple(e for e in self.decisions(row.record) if e.replaced_by is None) for row in rows}
+        decided = {row.record: tuple(self._listed(row.record)) for row in rows}
         return ListPage(tuple(rows), searched, unread, next_before, decided)
+
+    def _listed(self, id_: str) -> Iterator[BoardDecided]:
+        """The decisions beside a case of the list; one that may be about somebody else stands on its page alone."""
+        for each in self.decisions(id_):
+            same = each.record == id_ or is_same_person(self._marks(each.record), self._marks(id_))
+            if each.replaced_by is None and same:
+                yield each
 
     def _row(self, entry: Entry) -> CaseRow | None:
         """One case; `None` where its content was erased or cannot be read, which the page counts and says."""

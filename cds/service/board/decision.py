@@ -149,10 +149,12 @@ class DecisionPages:
     async def _deciding(self, record: str, request: Request) -> Deciding:
         """What the board has before it. Raises what reading the records raises."""
         query = request.query_params
-        lesion, corrects = query.get("lesion", ""), query.get("corrects")
+        named, corrects = query.get("lesion"), query.get("corrects")
 
         def read(archive: Archive) -> Deciding:
             recorded = archive.recorded(record)
+            only = recorded.answer.lesions[0].id if len(recorded.answer.lesions) == 1 else ""
+            lesion = named if named is not None else only
             part = lesion_of(recorded.answer, lesion)
             if part is None:
                 told = "this answer has no such lesion; open its record, and choose a lesion there"

@@ -158,3 +158,9 @@ def test_a_page_speaks_the_readers_language_and_marks_what_it_cannot(
     assert ("✕ non éligible" in page.text) == (language == "fr")
     assert "The surgical team judged: unresectable." in page.text
     assert ('<span lang="en">The surgical team judged' in response.text) == (language == "fr")
+
+
+def test_a_no_from_silence_says_wherever_it_stands_that_nothing_is_recorded(case: Page) -> None:
+    found = re.findall(r"bleeding disorder ?: no(.{0,25})", case.text)
+    assert found
+    assert all(after.startswith(" (nothing is recorded)") for after in found)

@@ -319,11 +319,18 @@ def test_out_of_scope_no_rule_is_overridden_and_the_sheet_cites_none(
     assert not [link for link in sheet.links if link.startswith("/rules/")]
 
 
-@pytest.mark.parametrize("query", ["", "?lesion=T9", "?lesion=T1&corrects=none"])
+@pytest.mark.parametrize("query", ["?lesion=", "?lesion=T9", "?lesion=T1&corrects=none"])
 def test_a_form_about_nothing_is_not_made(query: str, board: TestClient, form_of: Callable[[str], str]) -> None:
     path = urlsplit(form_of("02")).path
     assert board.get(f"{path}{query}").status_code == 404
     assert board.post(f"{path}{query}", data=typed()).status_code == 404
+
+
+def test_without_a_lesion_the_only_one_is_meant_and_of_two_none(
+    board: TestClient, form_of: Callable[[str], str]
+) -> None:
+    assert "about T1" in board.get(urlsplit(form_of("02")).path).text
+    assert board.get(urlsplit(form_of("06")).path).status_code == 404
 
 
 def test_a_decision_of_another_lesion_cannot_be_corrected(board: TestClient, examples: list[str]) -> None:

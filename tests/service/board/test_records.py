@@ -77,6 +77,9 @@ def test_a_decision_about_somebody_else_of_the_same_reference_is_doubted(
     assert "What the board decided" in page(born)
     assert said not in page(born)
     assert page("1941-05-06").count(said) == 1
+    # The newest case of the list is the other person's: no decision stands beside it.
+    rows = board.get("/board/records?q=somebody").text.split("<tr>")[2:]
+    assert ["/board/decisions/" in row for row in rows[:3]] == [False, True, True]
     sent = {"day": "2026-11-20", "name": "Dr A", "patient.inr": "1.2"}
     stored = board.post(f"/board/records/{record[1]}/enter?lesion=T1", data=sent)
     assert "What was stored" in stored.text

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from string import Formatter
 from typing import get_args
 
 import pytest
+from starlette.testclient import TestClient
 
 from cds.board.arguments import KINDS
 from cds.case import AbsenceReason
@@ -15,6 +18,8 @@ from cds.recommendation.model import MeasureWord, StandingWord, TruthWord, Verdi
 from cds.ruleset.model import PHASES, Basis, Before, Effect, ParameterStatus, Strength, Tag
 from cds.service.board.texts import Texts, load_texts
 from cds.vocabulary import Burden, FactKind, Level
+from tests.service.board.conftest import Named
+from tests.service.board.reading import Page
 
 CODES: dict[str, list[str]] = {
     "verdict": list(get_args(VerdictWord)), "symbol": list(get_args(VerdictWord)),
@@ -87,3 +92,28 @@ def test_every_language_has_the_same_texts_with_the_same_places(texts: Texts) ->
 
 def places(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def test_the_language_that_was_chosen_stays_on_every_page_after(board: TestClient, named: Named) -> None:
+    with board_of(board) as reader:
+        assert reader.get("/").headers["content-language"] == "en"
+        switch = next(link for link in Page(reader.get("/rules").text).links if "lang=fr" in link)
+        assert reader.get(f"/rules{switch}").headers["content-language"] == "fr"
+        for address in ("/", "/rules/SS-2", named("01"), "/board/records", "/board/none"):
+            assert reader.get(address).headers["content-language"] == "fr", address
+        assert reader.get("/?lang=en").headers["content-language"] == "en"
+        assert reader.get("/rules").headers["content-language"] == "en"
+        assert reader.get("/rules?lang=xx").headers["content-language"] == "en"
+
+
+def test_what_the_address_says_besides_stays_in_the_link_to_another_language(board: TestClient, named: Named) -> None:
+    links = Page(board.get(f"{named('02')}&unfold=true").text).links
+    switch = next(link for link in links if "lang=fr" in link)
+    assert "unfold=true" in switch
+    assert "as_of=2026-11-22" in switch
+
+
+@contextmanager
+def board_of(board: TestClient) -> Iterator[TestClient]:
+    """The same service, met by a browser of its own."""
+    yield TestClient(board.app, raise_server_exceptions=False)

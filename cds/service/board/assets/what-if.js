@@ -3,6 +3,7 @@
 
 const byId = (id) => document.getElementById(id);
 let asked = new AbortController();
+let answered = address(byId("what-if"));
 
 /** The address that supposes what the form says; an empty field supposes nothing. */
 function address(form) {
@@ -33,6 +34,7 @@ function show(page, url) {
     return;
   }
   history.replaceState(null, "", url);
+  answered = url;
   document.title = page.title;
   byId("answer").replaceChildren(...answer.childNodes);
   const form = byId("what-if");
@@ -71,6 +73,13 @@ async function update() {
   }
 }
 
+// While a number is typed the old answer stands beside it: it is shown as one that is no longer asked for.
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("#what-if");
+  if (form === null) return;
+  if (address(form) === answered) byId("answer").removeAttribute("aria-busy");
+  else byId("answer").setAttribute("aria-busy", "true");
+});
 document.addEventListener("change", (event) => {
   if (event.target.closest("#what-if") !== null) update();
 });
