@@ -259,7 +259,7 @@ def _analysis(command: Callable[[str, str, str, str], argparse.ArgumentParser]) 
     regions = command("regions", "regions:run", "print the grounds that can stand together against an option",
                       "cds regions cryoablation --slice patient.inr lesion.maxDiameter --out slice.svg")  # fmt: skip
     regions.add_argument("option", metavar="OPTION", help="an option of the rule set")
-    regions.add_argument("--most", metavar="N", type=_days, default=40, help="regions to enumerate (default: 40)")
+    regions.add_argument("--most", metavar="N", type=_regions, default=40, help="regions to enumerate (default: 40)")
     regions.add_argument("--slice", metavar="FACT", nargs=2, help="draw what becomes of it as two facts vary (SVG)")
     regions.add_argument("--base", metavar="CASE", help="slice: the patient otherwise, a worked case (YAML)")
     regions.add_argument("--out", metavar="FILE", help="slice: the file to write (default: standard output)")
@@ -352,6 +352,10 @@ def _workers(text: str) -> int:
 
 def _days(text: str) -> int:
     return _number(text, 1, 36500, "number of days")
+
+
+def _regions(text: str) -> int:
+    return _number(text, 1, 36500, "number of regions")
 
 
 def _some_seconds(text: str) -> int:

@@ -29,10 +29,15 @@ from cds.reasoning.verdict import ORDER_OF_VERDICTS, Verdict
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Grounded, Parameter, Phase
 from cds.truth import Truth
-from cds.vocabulary import FactDefinition, Vocabulary
+from cds.vocabulary import FactDefinition, StructureDefinition, Vocabulary
 
 _CONDITIONS = frozenset({"when", "done", "condition"})
 """What a proof compares; everything else that a statement says is compared word for word."""
+_WORDS = frozenset({
+    "says", "otherwise", "label", "topic", "note", "strength", "basis", "evidence", "threshold", "fidelity", "review",
+    "source", "banner", "outcomes",
+})  # fmt: skip
+"""What is told of a statement. Whatever else it states otherwise (an order, say) may treat somebody differently."""
 
 
 class IncomparableFacts(CdsError):
@@ -251,6 +256,32 @@ def restated(old: RuleSet, new: RuleSet) -> dict[str, tuple[str, ...]]:
         for name, statement in after.items()
         if name in before and (fields := tuple(_differing(before[name], statement)))
     }
+
+
+def acts_otherwise(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
+    """What may treat somebody differently and no proof here speaks of: another order, other days of a parameter."""
+    statements = (name for name, fields in restated(old, new).items() if not _WORDS.issuperset(fields))
+    days = (
+        f"days and earlier values of {name}"
+        for name, parameter in new.parameters.items()
+        if name in old.parameters and _earlier(old.parameters[name]) != _earlier(parameter)
+    )
+    listed = new.vocabulary.structures
+    structures = (
+        f"structure {name}"
+        for name in dict.fromkeys([*old.vocabulary.structures, *listed])
+        if _unlabelled(old.vocabulary.structures.get(name)) != _unlabelled(listed.get(name))
+    )
+    return (*statements, *days, *structures)
+
+
+def _unlabelled(structure: StructureDefinition | None) -> StructureDefinition | None:
+    return None if structure is None else replace(structure, label="")
+
+
+def _earlier(parameter: Parameter) -> tuple[object, ...]:
+    """What holds before the newest value, which alone is compared, and until when."""
+    return (parameter.since, *((value.since, value.value) for value in parameter.history))
 
 
 def _statements(rules: RuleSet) -> dict[str, BaseModel]:

@@ -26,9 +26,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cds.errors import Finding, Position, RuleSetError
 from cds.language import ConditionError, ConditionErrors, findings, parse, resolve
@@ -73,12 +73,17 @@ class Monotone(_Part):
     phase: Phase = "decision"
 
 
-class Waiver(_Part):
-    """A finding that a person accepts until a day; `idle-part:TP-U` names every idle part of TP-U."""
+_Told = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
-    finding: str
-    reason: str = Field(min_length=1)
-    author: str = Field(min_length=1)
+
+class Waiver(_Part):
+    """A finding that a person accepts until a day; `idle-part:TP-U` names every idle part of TP-U. No waiver covers all
+    findings of a code: those of tomorrow were looked at by nobody.
+    """
+
+    finding: Annotated[str, StringConstraints(pattern="^[a-z-]+:.")]
+    reason: _Told
+    author: _Told
     until: dt.date
 
     def covers(self, finding: str) -> bool:
@@ -117,7 +122,7 @@ class Declarations:
     def conditions(self, rules: RuleSet) -> dict[str, Expression]:
         """The condition of every invariant, by id, resolved; it names facts and parameters.
 
-        Raises `RuleSetError` with everything that is wrong with them, and every name that means nothing.
+        Raises `RuleSetError` with everything that is wrong with them, every name that means nothing, every id twice.
         """
         found: dict[str, Expression] = {}
         wrong = [*self._unknown_names(rules)]
@@ -138,6 +143,16 @@ class Declarations:
         return found
 
     def _unknown_names(self, rules: RuleSet) -> Iterator[Finding]:
+        places = [
+            *((each.id, "invariants", index) for index, each in enumerate(self.invariants)),
+            *((each.id, "monotone", index) for index, each in enumerate(self.monotone)),
+        ]
+        seen: set[str] = set()
+        for claim, part, index in places:
+            if claim in seen:
+                told = f"`{claim}` stands twice; give each claim an id of its own"
+                yield Finding("duplicate-id", self.position(part, index), told)
+            seen.add(claim)
         for index, invariant in enumerate(self.invariants):
             if invariant.option not in rules.options:
                 place = self.position("invariants", index)

@@ -365,6 +365,9 @@ class _Checks:
         where = self.meaning.places[Level(invariant.level)][0]
         while_true = self.meaning.conditions.truth(condition, where).true
         possible = either(*(self.meaning.possible(invariant.option, Verdict(word)) for word in invariant.never))
+        met = self._needs(statement, while_true, "no patient meets its condition: it promises nothing")
+        if met.standing is not Standing.PROVED:
+            return met
         why = f"`{', '.join(invariant.never)}` is possible for {invariant.option}"
         return self._ask(
             statement, both(while_true, possible), why,
@@ -406,9 +409,9 @@ class _Checks:
             case "patient":
                 yield PATIENT
             case "lesion":
-                yield LESION
+                yield from self.universe.lesions
             case _:
-                yield from (each.key for each in self.universe.structures[LESION])
+                yield from (each.key for places in self.universe.structures.values() for each in places)
 
 
 def _not_one_verdict(option: str, judgement: Judgement) -> bool:

@@ -17,6 +17,7 @@ from cds.commands.streams import read_input
 from cds.explanation.layout import printable
 from cds.explanation.words import counted
 from cds.ruleset import RuleSet, load_rules
+from cds.ruleset.model import PHASES
 
 if TYPE_CHECKING:
     from cds.analysis.compare import Comparison
@@ -30,7 +31,7 @@ LIMIT = "for every patient with at most two lesions"
 def run(arguments: argparse.Namespace) -> int:
     """Print every change with a patient; status 1 where anybody is treated differently, or that is not known."""
     solver_is_here("compare")
-    from cds.analysis.compare import Comparison
+    from cds.analysis.compare import Comparison, acts_otherwise
 
     phase = the_phase(arguments)
     if arguments.overlay is not None:
@@ -46,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         lines = _markdown if arguments.format == "md" else _text
         sys.stdout.write("".join(f"{line}\n" for line in lines(comparison, outcomes, archive)))
-    same = all(outcome.is_fine for outcome in outcomes)
+    same = all(outcome.is_fine for outcome in outcomes) and not acts_otherwise(old, new)
+    same = same and not _other_phases(comparison)  # what was not asked is not known to be the same
     return 0 if same and (archive is None or archive.is_unchanged) else 1
 
 
@@ -62,7 +64,8 @@ def _changed(outcomes: list[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if not outcome.is_fine]
 
 
-def _verdict(outcomes: list[Outcome]) -> str:
+def _verdict(comparison: Comparison, outcomes: list[Outcome]) -> str:
+    from cds.analysis.compare import acts_otherwise
     from cds.analysis.statements import Standing
 
     found = [outcome.standing for outcome in outcomes]
@@ -72,7 +75,11 @@ def _verdict(outcomes: list[Outcome]) -> str:
         return f"{counted(found.count(Standing.REFUTED), 'change')}{open_ones}; {counted(len(found), 'statement')} put"
     if undecided:
         return f"no change was found, but {undecided} of {counted(len(found), 'statement')} were not decided"
-    return f"{NOBODY}: proved {LIMIT} ({counted(len(found), 'statement')})"
+    proved = f"proved {LIMIT} in the phase {comparison.phase} ({counted(len(found), 'statement')})"
+    otherwise = acts_otherwise(comparison.old, comparison.new)
+    if otherwise:
+        return f"no condition comes out otherwise: {proved}; but see what is done otherwise: {', '.join(otherwise)}"
+    return f"{NOBODY}: {proved}"
 
 
 def _versions(comparison: Comparison) -> str:
@@ -89,6 +96,17 @@ def _noted(comparison: Comparison) -> Iterator[str]:
         yield f"parameter {name}: {before} -> {after}"
     for name, fields in restated(comparison.old, comparison.new).items():
         yield f"{name} states otherwise: {', '.join(fields)}"
+    for phase in _other_phases(comparison):
+        yield f"the phase {phase} has other conditions, too, of which nothing is said here: see --phase {phase}"
+
+
+def _other_phases(comparison: Comparison) -> list[str]:
+    """The phases that were not compared and in which a condition is not written as it was."""
+    old, new = (
+        {phase: {each.id: each.condition for each in rules.programs[phase].criteria} for phase in PHASES}
+        for rules in (comparison.old, comparison.new)
+    )
+    return [phase for phase in PHASES if phase != comparison.phase and old[phase] != new[phase]]
 
 
 def _text(comparison: Comparison, outcomes: list[Outcome], archive: Archive | None) -> Iterator[str]:
@@ -101,12 +119,12 @@ def _text(comparison: Comparison, outcomes: list[Outcome], archive: Archive | No
             yield patient_lines(outcome.witness, vocabulary).rstrip("\n")
     if archive is not None:
         yield from map(printable, archive.lines())
-    yield _verdict(outcomes)
+    yield _verdict(comparison, outcomes)
 
 
 def _markdown(comparison: Comparison, outcomes: list[Outcome], archive: Archive | None) -> Iterator[str]:
     vocabulary = comparison.universe.vocabulary
-    yield f"## Who is treated differently\n\n{printable(_versions(comparison))}\n\n**{_verdict(outcomes)}**"
+    yield f"## Who is treated differently\n\n{printable(_versions(comparison))}\n\n**{_verdict(comparison, outcomes)}**"
     noted = list(_noted(comparison))
     if noted:
         yield ""
@@ -121,7 +139,7 @@ def _markdown(comparison: Comparison, outcomes: list[Outcome], archive: Archive 
 
 
 def _json(comparison: Comparison, outcomes: list[Outcome], archive: Archive | None) -> Json:
-    from cds.analysis.compare import moved, restated
+    from cds.analysis.compare import acts_otherwise, moved, restated
     from cds.analysis.statements import Standing
 
     vocabulary = comparison.universe.vocabulary
@@ -129,7 +147,9 @@ def _json(comparison: Comparison, outcomes: list[Outcome], archive: Archive | No
         "old": version_json(comparison.old),
         "new": version_json(comparison.new),
         "phase": comparison.phase,
-        "nobody_is_treated_differently": all(outcome.standing is Standing.PROVED for outcome in outcomes),
+        "other_phases_that_differ": _other_phases(comparison),
+        "nobody_is_treated_differently": all(outcome.standing is Standing.PROVED for outcome in outcomes)
+                                         and not acts_otherwise(comparison.old, comparison.new),
         "parameters": {name: {"old": one, "new": two} for name, (one, two)
                        in moved(comparison.old, comparison.new).items()},
         "states_otherwise": {name: list(fields) for name, fields in restated(comparison.old, comparison.new).items()},

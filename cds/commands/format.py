@@ -36,6 +36,8 @@ def files_of(paths: Iterable[str]) -> tuple[Path, ...]:
         path = Path(name)
         if not path.exists():
             raise UnusableArgument(f"`{name}`: no such file or folder; give rule files, or the folder of a rule set")
+        if path.is_file() and path.suffix not in (".yaml", ".yml"):
+            raise UnusableArgument(f"`{name}`: not a YAML file; give rule files, or the folder of a rule set")
         files |= dict.fromkeys(sorted(path.rglob("*.yaml")) if path.is_dir() else [path])
     return tuple(files)
 

@@ -103,7 +103,11 @@ def _slice(arguments: argparse.Namespace, rules: RuleSet, regions: Regions) -> i
     if arguments.out is None:
         sys.stdout.write(text)
     else:
-        Path(arguments.out).write_text(text, encoding="utf-8")
+        try:
+            Path(arguments.out).write_text(text, encoding="utf-8")
+        except OSError as error:
+            reason = (error.strerror or "it cannot be written").lower()
+            raise UnusableArgument(f"--out: `{arguments.out}`: {reason}; give a file that may be written") from error
     return 0
 
 

@@ -127,6 +127,69 @@ def test_the_command_says_that_nobody_is_and_succeeds(tmp_path: Path, capsys: py
         assert "nobody is treated differently: proved" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", ["another order", "another way to decline", "another list of structures"])
+def test_what_no_condition_says_is_never_called_the_same_for_everybody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    preference = "preferences:\n  - {{id: P-1, order: [{}], when: lesion.flag, if: flag, says: x, basis: unverified}}\n"
+    one = version(tmp_path, "one", NEAR, preferences=preference.format("[knife], [frost]"))
+    two = version(tmp_path, "two", NEAR, preferences=preference.format("[knife], [frost]"))
+    name, before, after = {
+        "another order": ("preferences.yaml", "[knife], [frost]", "[frost], [knife]"),
+        "another way to decline": ("ruleset.yaml", "declinesKnife", "declinesFrost"),
+        "another list of structures": ("structures.yaml", "sites: all", "sites: [neck]"),
+    }[words]
+    file = two / name
+    text = file.read_text("utf-8")
+    changed = text.replace(before, after)
+    assert changed != text
+    file.write_text(changed, "utf-8")
+    assert main(["compare", str(one), str(two)]) == 1
+    told = capsys.readouterr().out
+    assert "nobody is treated differently" not in told
+    assert "see what is done otherwise: " in told
+    assert main(["compare", str(one), str(two), "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["nobody_is_treated_differently"] is False
+
+
+def test_a_value_that_holds_until_some_day_is_never_called_the_same_for_everybody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = "mm5: {type: Quantity, value: 5, unit: mm, status: institution-default, from: 2026-01-01}"
+    later = newest.replace(
+        "from: 2026-01-01", "from: 2030-01-01, history: [{value: 4, status: institution-default, from: 2026-01-01}]"
+    )
+    assert newest in PARAMETERS
+    one = version(tmp_path, "one", NEAR)
+    two = version(tmp_path, "two", NEAR, parameters=PARAMETERS.replace(newest, later))
+    assert main(["compare", str(one), str(two)]) == 1
+    told = capsys.readouterr().out
+    assert "nobody is treated differently" not in told
+    assert "days and earlier values of mm5" in told
+
+
+def test_a_change_in_a_phase_that_is_not_compared_is_pointed_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (
+        version(tmp_path, name, NEAR, a_rule("F-1", "informs", when, option="frost", phase="follow-up"))
+        for name, when in (("one", "lesion.flag"), ("two", "not lesion.flag"))
+    )
+    assert main(["compare", str(one), str(two)]) == 1
+    told = capsys.readouterr().out
+    assert "the phase follow-up has other conditions" in told
+    assert "in the phase decision" in told
+    assert main(["compare", str(one), str(one)]) == 0
+    assert "other conditions" not in capsys.readouterr().out
+
+
+def test_another_sentence_alone_treats_nobody_differently(tmp_path: Path) -> None:
+    one, two = (
+        version(tmp_path, name, a_rule("K-1", "against", "lesion.flag", says=name)) for name in ("one", "two")
+    )  # fmt: skip
+    assert main(["compare", str(one), str(two)]) == 0
+
+
 def test_a_revision_of_git_is_compared_with_the_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

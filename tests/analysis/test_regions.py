@@ -162,6 +162,8 @@ def test_the_command_prints_regions_and_fails_while_one_has_no_worked_case(
         (["knive"], "did you mean `knife`"), (["knife", "--slice", "lesion.sise", "patient.flagA"], "lesion.size"),
         (["knife", "--slice", "patient.flagA", "patient.flagA"], "stands twice"),
         (["knife", "--slice", "lesion.foundOn", "patient.flagA"], "no condition reads"),
+        (["knife", "--most", "0"], "`0` is no number of regions"),
+        (["knife", "--slice", "lesion.flag", "patient.flagB", "--out", "no/such/x.svg"], "no such file or directory"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_said(

@@ -131,6 +131,28 @@ def test_an_invariant_that_no_rule_keeps_is_refuted_by_a_patient_who_says_no_mor
     assert Verdict.ELIGIBLE in Judgement(rules, "decision", again).possible("knife")
 
 
+def test_an_invariant_about_nobody_is_no_proof(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, rules_of(SAFE))
+    empty = INVARIANT.replace("lesion.flag", "lesion.flag and not lesion.flag")
+    found = refuted(verified(rules, declared(tmp_path / "small", empty)))["invariant-broken:INV-1"]
+    assert found.why == "no patient meets its condition: it promises nothing"
+
+
+def test_of_two_claims_with_one_id_neither_is_proved_for_the_other(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, rules_of(SAFE))
+    second = "  - {id: INV-1, says: x, while: not lesion.flag, option: knife, never: [ineligible]}\n"
+    with pytest.raises(RuleSetError) as caught:
+        verified(rules, declared(tmp_path / "small", INVARIANT + second))
+    assert [(each.code, each.position.line) for each in caught.value.findings] == [("duplicate-id", 3)]
+
+
+def test_a_number_of_the_other_lesion_counts_too(tmp_path: Path) -> None:
+    far = a_rule("K-1", "against", "other.size > parameters.mm5", for_each="other-lesion")
+    rules = small_rules(tmp_path, rules_of(far))
+    text = "monotone:\n  - {id: MON-1, says: x, fact: lesion.size, grows: larger, never_adds: [K-1]}\n"
+    assert "not-monotone:MON-1" in refuted(verified(rules, declared(tmp_path / "small", text)))
+
+
 @pytest.mark.parametrize(
     ("grows", "standing"), [("larger", Standing.PROVED), ("smaller", Standing.REFUTED)], ids=["larger", "smaller"]
 )
@@ -157,6 +179,13 @@ def test_a_waiver_needs_a_reason_an_author_and_a_last_day(tmp_path: Path) -> Non
         declared(folder, "waivers:\n  - {finding: 'dead-rule:K-1', reason: ''}\n")
     told = " ".join(finding.message for finding in caught.value.findings)
     assert all(word in told for word in ("reason", "author", "until"))
+
+
+@pytest.mark.parametrize("change", [("known", "' '"), ("board", "' '"), ("dead-rule:K-1", "dead-rule")])
+def test_a_waiver_in_blank_or_of_a_whole_code_is_none(change: tuple[str, str], tmp_path: Path) -> None:
+    folder = small(tmp_path)
+    with pytest.raises(RuleSetError):
+        declared(folder, waiver("dead-rule:K-1", "2026-11-22").replace(*change))
 
 
 def test_a_waived_finding_is_neither_refuted_nor_proved(tmp_path: Path) -> None:

@@ -134,3 +134,12 @@ def test_export_writes_one_schema_for_each_kind_of_file(cds: Cds, tmp_path: Path
     assert (ran.status, ran.err) == (0, "")
     assert {path.name for path in tmp_path.iterdir()} == {schema_name(pattern) for pattern in editor_schemas()}
     assert json.loads(cds("export", "rules-schema").out).keys() == {path.name for path in tmp_path.iterdir()}
+
+
+def test_format_leaves_a_file_that_is_no_yaml_alone(cds: Cds, tmp_path: Path) -> None:
+    references = tmp_path / "references.json"
+    references.write_text('[{"id":   "x"}]\n', "utf-8")
+    ran = cds("format", str(references))
+    assert ran.status == 2
+    assert "not a YAML file" in ran.err
+    assert references.read_text("utf-8") == '[{"id":   "x"}]\n'
