@@ -377,7 +377,7 @@ async def send(client: httpx2.AsyncClient, address: str, request: Request, seen:
         seen.wrong.append(f"{name}: status {response.status_code}, {response.content[:300]!r}")
 
 
-POSTED = b"POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POSTED = b"POST /evaluate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 BROKEN = (
     b"", b"GET", b"\x16\x03\x01\x00\xa5\x01", POSTED + b"Content-Length: 99\r\n\r\n{",
     POSTED + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",

@@ -186,7 +186,7 @@ def read_declarations(folder: Path) -> Declarations:
     file = folder / FILE
     if not file.is_file():
         return Declarations.none()
-    document = read_document(file, FILE)
+    document = read_document(file, f"{folder.resolve().name}/{FILE}")
     if document.findings:
         raise RuleSetError(document.findings)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cds import __version__
+from cds.analysis.declarations import read_declarations
 from cds.commands.findings import as_json, as_sarif, as_text, with_excerpts
 from cds.commands.format import files_of, form
 from cds.commands.inputs import folder_of, the_day
@@ -43,8 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
         counted(len(rules.parameters), "parameter"),
         counted(len(rules.references), "reference"),
     )
-    findings = [*rules.warnings, *overdue_reviews(rules, the_day(arguments))]
+    findings = [*rules.warnings, *_declared(folder, rules), *overdue_reviews(rules, the_day(arguments))]
     return _told(arguments, folder, findings, f"{rules.head.id} {rules.head.version}", ", ".join(parts))
+
+
+def _declared(folder: Path, rules: RuleSet) -> tuple[Finding, ...]:
+    """What is wrong with the claims that the rule set makes of itself (`verification.yaml`); nothing is proved here."""
+    try:
+        read_declarations(folder).conditions(rules)
+    except RuleSetError as error:
+        return error.findings
+    return ()
 
 
 def _told(arguments: argparse.Namespace, folder: Path, found: Sequence[Finding], named: str, summary: str) -> int:

@@ -31,6 +31,7 @@ from cds.errors import NoAdvice
 from cds.language.suggestion import did_you_mean
 from cds.records import RecordsUnavailable, open_records
 from cds.service import Settings, create_app
+from cds.service.connections import Connection, most_connections
 from cds.service.guard import record_incident
 from cds.service.hooks.settings import HooksSettings
 from cds.service.logs import log_to
@@ -202,9 +203,12 @@ def warmed(settings: Settings) -> FastAPI:
 
 def _config(app: Any, settings: Settings, *, factory: bool = False) -> uvicorn.Config:
     # No access log: an address may name a patient.
+    connection: Any = functools.partial(
+        Connection, most=most_connections(settings.connections), seconds=settings.header_seconds
+    )
     return uvicorn.Config(
-        app, factory=factory, workers=settings.workers, log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=int(settings.grace_seconds), lifespan="on",
+        app, http=connection, factory=factory, workers=settings.workers, log_config=None, access_log=False,
+        server_header=False, timeout_graceful_shutdown=int(settings.grace_seconds), lifespan="on",
     )  # fmt: skip
 
 

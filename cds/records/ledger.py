@@ -79,19 +79,26 @@ class Records:
         """Record a decision that was made ready before, under the pseudonyms of these records where they have any."""
         return self._append("decision", made)
 
-    def append_cards(self, decision: str, cards: Sequence[Card], *, service: str) -> None:
-        """Record which cards were shown of a decision. A card's uuid is the id of its entry."""
+    def append_cards(
+        self, decision: str, cards: Sequence[Card], *, service: str, author: Author | None = None
+    ) -> None:
+        """Record which cards were shown of a decision, and to whom. A card's uuid is the id of its entry."""
         with appending(self._engine) as connection:
             for card in cards:
-                body = {"service": service, "rules": list(card.rules), "suggestions": dict(card.suggestions)}
+                body = {
+                    "service": service, "rules": list(card.rules), "suggestions": dict(card.suggestions),
+                    "author": author_told(author),
+                }  # fmt: skip
                 self._link(connection, "card", Prepared(body), id_=card.uuid, about=decision)
 
     def append_feedback(self, feedback: Feedback) -> Entry:
-        """Record what became of a card. The same report (card, outcome, moment) is recorded once.
+        """Record what became of a card. The same report (card, outcome, moment, reason) is recorded once.
 
         A card that nobody knows here is accepted: its feedback stands alone.
         """
         named = f"{feedback.card}|{feedback.outcome}|{feedback.outcome_at}"
+        if feedback.reason:  # not the comment: the id stays when the comment is erased, and could be guessed from
+            named += f"|{orjson.dumps(dict(feedback.reason), option=orjson.OPT_SORT_KEYS).decode()}"
         body = {
             "service": feedback.service, "outcome": feedback.outcome, "outcome_at": feedback.outcome_at,
             "suggestions": list(feedback.suggestions), "reason": dict(feedback.reason) if feedback.reason else None,

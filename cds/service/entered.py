@@ -129,6 +129,15 @@ def is_same_person(one: Json, other: Json) -> bool:
     return bool(not ids or not others or ids & others) and (not births or not other_births or births == other_births)
 
 
+def is_told_to_be(one: Json, other: Json) -> bool:
+    """Whether anything in two people's marks says that they are one: an identifier that both have, or a date of birth.
+
+    >>> is_told_to_be({"identifiers": [], "births": ["c"]}, {"identifiers": ["a"], "births": ["c"]})
+    True
+    """
+    return any(set(one.get(name, ())) & set(other.get(name, ())) for name in ("identifiers", "births"))
+
+
 def is_of_same_place(one: Json, other: Json) -> bool:
     """Whether a reference names the same patient beside two answers, by the bodies of their records: those of one FHIR
     server, or, where none is known, of one issuer's callers.
@@ -266,6 +275,9 @@ class Entered:
             return f"it was entered beside an answer for somebody else, whose patients may be others; {_ANEW}"
         if not is_same_person(content.get("patient") or {}, marks):
             return f"the patient had another identifier or another date of birth then; {_ANEW}"
+        if server is None and not is_told_to_be(content.get("patient") or {}, marks):
+            told = "no identifier and no date of birth says that it is the same patient, and the server is not known"
+            return f"{told}; send the Patient with its identifier"
         return None
 
 

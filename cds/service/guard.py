@@ -61,6 +61,8 @@ class Guard:
         given = Headers(scope=scope)
         offered = given.get("x-request-id", "").lower()
         request = offered if _REQUEST_ID.fullmatch(offered) else str(uuid.uuid4())
+        # Read to another length by a proxy in front, such a body hides a request (RFC 9112, section 6.1).
+        is_ambiguous = "transfer-encoding" in given and "content-length" in given
         token = REQUEST.set(request)
         self._present += 1
         share = self._held.share()
@@ -73,6 +75,8 @@ class Guard:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request
+                if is_ambiguous:
+                    headers["Connection"] = "close"
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -51,7 +51,8 @@ class Client(BaseModel):
     """A CDS client that may call: the `iss` of its tokens, and where its keys are.
 
     `keys` is the address of its key set (JWKS), fetched when needed, or the path of a file with it, exchanged
-    beforehand. `tenants` are the organisations it may speak for, all where empty.
+    beforehand. `tenants` are the organisations it may speak for, all where empty. `servers` are those of `fhir_servers`
+    whose patients it may speak of; an only client may speak of all of them where empty, one of several of none.
 
     >>> Client(issuer="https://ehr.example", keys="https://ehr.example/jwks.json").tenants
     ()
@@ -62,6 +63,7 @@ class Client(BaseModel):
     issuer: str = Field(min_length=1, max_length=300)
     keys: str
     tenants: tuple[str, ...] = ()
+    servers: tuple[FhirServer, ...] = ()
 
     @field_validator("keys")
     @classmethod
@@ -151,6 +153,8 @@ class Settings(BaseSettings):
         100_000_000, description="bytes of such bodies held at once in one worker; more are asked to come back"
     )
     requests: Count = Field(128, description="requests at once in one worker; more are asked to come back")
+    connections: Count = Field(500, description="connections of one worker; one more is closed at once")
+    header_seconds: Seconds = Field(10.0, description="how long a client may take to say what it asks")
     body_seconds: Seconds = Field(30.0, description="how long a client may take to send a body, or a part of a batch")
     answer_seconds: Seconds = Field(30.0, description="how long an evaluation may take, waiting included")
     rate: Annotated[float, Field(gt=0)] | None = Field(
@@ -228,6 +232,9 @@ class Settings(BaseSettings):
         if (self.token_issuer is None) != (self.token_keys is None):
             raise ValueError("token_issuer and token_keys belong together; set both or neither")
         known = {server.rstrip("/") for server in self.fhir_servers}
+        unlisted = [s for client in self.clients for s in client.servers if s.rstrip("/") not in known]
+        if unlisted:
+            raise ValueError(f"clients: `{unlisted[0][:80]}` is not listed; list each client's servers in fhir_servers")
         named = [app.server.rstrip("/") for app in self.smart_apps]
         if not known.issuperset(named) or len(set(named)) < len(named):
             raise ValueError("smart_apps: each is for one server of its own; list that server in fhir_servers, too")
@@ -236,6 +243,25 @@ class Settings(BaseSettings):
         if self.keep_bundles and self.pseudonym_key is not None:
             raise ValueError("a bundle as it came names the patient: keep_bundles and pseudonym_key exclude each other")
         return self
+
+
+def servers_of(settings: Settings, issuer: str | None) -> tuple[str, ...]:
+    """The listed FHIR servers whose patients a caller of CDS Hooks may speak of; in development, all.
+
+    >>> clients = tuple(Client(issuer=f"https://{name}.example", keys="keys.json") for name in "ab")
+    >>> known = {"authentication": "required", "public_url": "https://cds.example"}
+    >>> listed = {"fhir_servers": ("https://a.example/fhir",), **known}
+    >>> servers_of(Settings(clients=clients[:1], **listed), "https://a.example")
+    ('https://a.example/fhir',)
+    >>> servers_of(Settings(clients=clients, **listed), "https://a.example")
+    ()
+    """
+    if settings.authentication == "development":
+        return settings.fhir_servers
+    client = next((each for each in settings.clients if each.issuer == issuer), None)
+    if client is None:
+        return ()
+    return settings.fhir_servers if len(settings.clients) == 1 and not client.servers else client.servers
 
 
 def is_loopback(host: str) -> bool:

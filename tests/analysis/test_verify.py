@@ -122,7 +122,7 @@ def test_an_invariant_that_no_rule_keeps_is_refuted_by_a_patient_who_says_no_mor
     rules = small_rules(tmp_path)
     found = refuted(verified(rules, declared(tmp_path / "small", INVARIANT)))["invariant-broken:INV-1"]
     assert found.statement.position is not None
-    assert (found.statement.position.file, found.statement.position.line) == ("verification.yaml", 2)
+    assert (found.statement.position.file, found.statement.position.line) == ("small/verification.yaml", 2)
     assert found.witness is not None
     assert Verdict.ELIGIBLE in Judgement(rules, "decision", found.witness).possible("knife")
     written = case_to_mapping(found.witness, rules.vocabulary)
@@ -248,7 +248,7 @@ def test_a_declaration_that_names_nothing_is_a_finding_of_its_file(tmp_path: Pat
     rules = small_rules(tmp_path)
     with pytest.raises(RuleSetError) as caught:
         verified(rules, declared(tmp_path / "small", f"{text}\n"))
-    assert {finding.position.file for finding in caught.value.findings} == {"verification.yaml"}
+    assert {finding.position.file for finding in caught.value.findings} == {"small/verification.yaml"}
     if code != "condition-error":
         assert {finding.code for finding in caught.value.findings} == {code}
 

@@ -143,3 +143,14 @@ def test_format_leaves_a_file_that_is_no_yaml_alone(cds: Cds, tmp_path: Path) ->
     assert ran.status == 2
     assert "not a YAML file" in ran.err
     assert references.read_text("utf-8") == '[{"id":   "x"}]\n'
+
+
+def test_what_a_rule_set_claims_of_itself_is_checked_too(cds: Cds, rules: str, tmp_path: Path) -> None:
+    folder = tmp_path / "clinic"
+    shutil.copytree(rules, folder, ignore=shutil.ignore_patterns("cases", "__pycache__"))
+    file = folder / "verification.yaml"
+    file.write_text(file.read_text("utf-8").replace("option: cryoablation", "option: cryoablatoin", 1), "utf-8")
+    ran = cds("check", str(folder), *AS_OF)
+    assert ran.status == 1
+    assert "clinic/verification.yaml:" in ran.out
+    assert "did you mean `cryoablation`" in ran.out

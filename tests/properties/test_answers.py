@@ -203,7 +203,8 @@ def test_every_parameter_and_citation_resolves(case: Case, phase: Phase) -> None
             if "cite" in part and part["cite"] is not None:
                 assert part["cite"] in known, part["cite"]
             if "parameters" in part and isinstance(part["parameters"], list):
-                assert {p["name"] for p in part["parameters"]} <= set(RULES.parameters)
+                named = {p if isinstance(p, str) else p["name"] for p in part["parameters"]}
+                assert named <= set(RULES.parameters)
             parts += [value for key, value in part.items() if key != "references"]
         elif isinstance(part, list):
             parts += part

@@ -108,6 +108,28 @@ def test_the_same_feedback_is_recorded_once(records: Records) -> None:
     assert records.append_feedback(later).number == 2
 
 
+def test_feedback_with_another_reason_is_another_and_its_id_tells_nothing_of_its_words(records: Records) -> None:
+    told = Feedback("unknown-card", "overridden", "2026-11-22T10:00:00Z", "review", reason={"code": "r"}, comment="a")
+    others = (replace(told, reason={"code": "s"}), replace(told, reason=None), replace(told, comment="b"))
+    for _ in range(2):
+        assert [records.append_feedback(each).number for each in (told, *others)] == [1, 2, 3, 1]
+
+
+def test_feedback_of_another_issuer_than_the_card_was_shown_to_is_not_counted(
+    records: Records, decision: Decision
+) -> None:
+    decided = records.append_decision(decision)
+    shown_to = Author("a clinician", "https://a.example")
+    records.append_cards(decided.id, [Card("a", ("SS-2",))], service="review", author=shown_to)
+    told = Feedback("a", "overridden", "2026-11-22T10:00:00Z", "review", author=Author("x", "https://b.example"))
+    records.append_feedback(told)
+    (rate,) = records.override_rates()
+    assert (rate.shown, rate.overridden) == (1, 0)
+    records.append_feedback(replace(told, outcome_at="2026-11-22T10:01:00Z", author=replace(shown_to, name="other")))
+    (rate,) = records.override_rates()
+    assert (rate.shown, rate.overridden) == (1, 1)
+
+
 def test_override_rates_are_counted_for_each_rule_by_the_last_feedback(records: Records, decision: Decision) -> None:
     decided = records.append_decision(decision)
     cards = [Card("a", ("SS-2", "SS-3")), Card("b", ("SS-2",)), Card("c", ("SS-2",))]

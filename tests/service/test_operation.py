@@ -49,6 +49,12 @@ def test_every_request_has_an_id_of_a_form_that_names_nobody(client: TestClient)
     assert uuid.UUID(other).version == 4
 
 
+def test_after_a_body_of_two_lengths_the_connection_is_closed(client: TestClient) -> None:
+    two = {"content-length": "5", "transfer-encoding": "chunked"}
+    assert client.post("/evaluate", content=b"", headers=two).headers["connection"] == "close"
+    assert "connection" not in client.post("/evaluate", content=b"{}").headers
+
+
 def test_a_log_line_is_json_with_route_status_and_request(
     client: TestClient, lines: io.StringIO, patient: Json
 ) -> None:

@@ -138,19 +138,24 @@ def test_several_workers_survive_the_death_of_one_and_renew_together(
         until(lambda: len(serving.workers() - first) == 2 and _answers(serving))
         assert {version_of(serving) for _ in range(8)} == {"9.9.2"}
         records += [serving.ask("/evaluate", patient)[2]["cds-record"] for _ in range(4)]
-        request = urllib.request.Request(serving.address + "/metrics")
-        with urllib.request.urlopen(request, timeout=60) as response:
-            counted = sum(
-                float(line.split()[-1]) for line in response.read().decode().splitlines()
-                if line.startswith("cds_requests_total") and 'route="/evaluate"' in line
-            )  # fmt: skip
-        assert counted == 10
+        # An answer is counted once it is sent: the last may be read here before that.
+        until(lambda: _counted(serving) == 10)
         serving.process.terminate()
         assert serving.process.wait(60) == 0
     kept = open_records(f"sqlite:///{tmp_path / 'r.sqlite3'}")
     assert [entry.id for entry in kept.entries("decision")] == records
     assert list(kept.verify(kept.head())) == []
     kept.close()
+
+
+def _counted(serving: Serving) -> float:
+    """The evaluations that all workers have answered."""
+    request = urllib.request.Request(serving.address + "/metrics")
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return sum(
+            float(line.split()[-1]) for line in response.read().decode().splitlines()
+            if line.startswith("cds_requests_total") and 'route="/evaluate"' in line
+        )  # fmt: skip
 
 
 def _answers(serving: Serving) -> bool:
@@ -189,7 +194,7 @@ def test_a_request_that_runs_is_answered_before_the_end(repository: Path, tmp_pa
         body = json.dumps(patient).encode()
         host, port = serving.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
-            head = "POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            head = "POST /evaluate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             head += f"Content-Length: {len(body)}"
             connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode() + body[:-1])
             time.sleep(0.5)

@@ -1,7 +1,7 @@
 """What an answer says on a card: verdict, why, what is missing, what is owed, and the citations, in under a screen.
 
 A card is about one lesion of a patient who is in scope. `review` speaks of every option, `order` of the one that was
-ordered, and only where there is something to say.
+ordered, and only where there is something to say. `not_checked` says what could not be checked, and gives no verdict.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from cds.recommendation.model import (
 )
 from cds.service.hooks.cards import LONGEST_SUMMARY, Indicator
 from cds.service.hooks.orders import Order
+from cds.service.hooks.unchecked import Unchecked
 
 MOST_REASONS: Final = 3
 MOST_MISSING: Final = 3
@@ -66,7 +67,7 @@ def markdown(text: str) -> str:
 
 
 def in_scope(answer: Recommendation) -> tuple[LesionPart, ...]:
-    """The lesions that cards may be about: scope unknown or false is no ground for advice."""
+    """The lesions that advice may be about: scope unknown or false is no ground for it."""
     if answer.scope.truth == "false":
         return ()
     return tuple(lesion for lesion in answer.lesions if lesion.scope.truth == "true")
@@ -118,6 +119,22 @@ def order(
     return Advice(
         lesion.id, option.option, summary(f"Order for {lesion.label}", told),
         _urgency(option, held or open_, duties), text.finished(), rules_of((option,), duties), duties, text.links(),
+    )  # fmt: skip
+
+
+def not_checked(
+    answer: Recommendation, case: Unchecked, ordered: Sequence[Order], not_whole: Sequence[str]
+) -> Advice:
+    """That a case could not be checked, and for want of what. It gives no verdict."""
+    text = _Text(answer, not_whole)
+    options = tuple(dict.fromkeys(each.option for each in ordered))
+    text.not_checked(case.lesions, bool(ordered))
+    label = case.lesions[0].label if len(case.lesions) == 1 else words.counted(len(case.lesions), "lesion")
+    what = "the order" if ordered else "the case"
+    return Advice(
+        case.lesions[0].id if len(case.lesions) == 1 else "", options[0] if len(options) == 1 else "",
+        summary(label if case.lesions else "Head and neck cancer", f"{what} could not be checked, no verdict"),
+        "warning", text.finished(), (), (), text.links(),
     )  # fmt: skip
 
 
@@ -221,6 +238,24 @@ class _Text:
             self._item(f"{number} undecided, for want of {facts}", rule_list(open_, MOST_NAMES))
         if not reasons and not open_:
             self._item("No criterion that was considered holds it back.")
+        self.line("")
+
+    def not_checked(self, lesions: Sequence[LesionPart], is_order: bool) -> None:
+        """For which lesions nothing is said, and what would have to be known first."""
+        self._heading("Could not be checked: no verdict")
+        for lesion in lesions[:MOST_MISSING]:
+            facts = (fact for reason in lesion.scope.reasons for fact in reason.facts if fact.status != "known")
+            wanted = words.some(map(words.fact_label, facts), MOST_NAMES)
+            why = f", for want of {wanted}" if wanted else ""
+            self._item(f"{lesion.label}: not known whether these rules apply{why}")
+        if lesions[MOST_MISSING:]:
+            self._item(f"and also {words.counted(len(lesions[MOST_MISSING:]), 'lesion')}")
+        if not lesions:
+            self._item("No tumour of head and neck could be read; what was not obtained or not read may name one.")
+        if is_order:
+            self._item("Nothing is said for or against the order. Check it by hand, or send what is missing.")
+        else:
+            self._item("Nothing is said about any option. Look at the case by hand, or send what is missing.")
         self.line("")
 
     def duties(self, duties: Sequence[ObligationPart]) -> None:

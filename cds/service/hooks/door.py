@@ -38,9 +38,11 @@ from cds.service.hooks.prefetch import Found, Part, other_patients, receive
 from cds.service.hooks.problems import MISSING, NO_SERVICE, NotAnswered, refusal
 from cds.service.hooks.services import INDISPENSABLE, REVIEW, discovery, services_of, templates
 from cds.service.hooks.settings import HooksSettings
+from cds.service.hooks.unchecked import unchecked
 from cds.service.outcomes import Refused, status_of
 from cds.service.requests import JSON_TYPES, Asked, body_of, today
 from cds.service.runtime import Caller, Runtime
+from cds.service.settings import servers_of
 
 LOG: Final = logging.getLogger("cds.service.hooks")
 MOST_SUGGESTIONS: Final = 5
@@ -55,6 +57,7 @@ class _Opened:
     warnings: tuple[str, ...]
     parts: Mapping[str, Part]
     orders: tuple[Order, ...]
+    server: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +122,26 @@ class Door:
         arrived = dt.datetime.now(dt.UTC)
         rules = self._runtime.rules
         content = await self._content(request)
-        opened = await self._runtime.evaluations.run(lambda: self._opened(content, service, rules))
-        case = await self._case(opened, service, rules)
         caller = _caller(request)
+        opened = await self._runtime.evaluations.run(lambda: self._opened(content, service, rules, caller))
+        case = await self._case(opened, service, rules)
         if service != REVIEW and not case.orders:
             return JSONResponse(response(()))
         patient = case.call.context.patientId
         composed = compose(case.parts, patient)
-        asked = Asked(composed.bundle, today(), server=self._server(case.call))
+        asked = Asked(composed.bundle, today(), server=opened.server)
         door = f"POST /cds-services/{service}"
         try:
             decided = await self._runtime.decide(asked, door=door, caller=caller, size=len(content))
         except UnusableInput as error:
             raise NotAnswered(status_of(error.issues), composed.placed(error.issues)) from error
-        told = tuple(self._advice(decided.answer, case))
+        told = tuple(self._advice(decided.answer, case, composed.bundle, rules))
         cards = tuple(self._card(each, decided.answer, decided.record, case, rules, arrived) for each in told)
         records, record = self._runtime.records, decided.record
         if records is not None and record is not None and cards:
             kept = [_recorded(card, each) for card, each in zip(cards, told, strict=True)]
-            await anyio.to_thread.run_sync(lambda: records.append_cards(record, kept, service=service))
+            author = _author(caller)
+            await anyio.to_thread.run_sync(lambda: records.append_cards(record, kept, service=service, author=author))
         return JSONResponse(response(cards))
 
     async def feedback(self, request: Request) -> Response:
@@ -145,7 +149,7 @@ class Door:
         service = self._service(request)
         content = await self._content(request)
         caller = _caller(request)
-        author = Author(caller.name, caller.issuer) if caller is not None else None
+        author = _author(caller)
         reports = await anyio.to_thread.run_sync(lambda: read_report(self._parsed(content), service, author))
         records = self._runtime.records
         if records is None:
@@ -176,7 +180,7 @@ class Door:
 
     # ------------------------------------------------------------------------------------- what the call is about
 
-    def _opened(self, content: bytes, service: str, rules: RuleSet) -> _Opened:
+    def _opened(self, content: bytes, service: str, rules: RuleSet, caller: Caller | None) -> _Opened:
         """The call, off the event loop: a large one takes its time. Raises `NotAnswered` with every problem."""
         call, warnings = read_call(self._parsed(content), service)
         issues: list[Issue] = []
@@ -185,14 +189,15 @@ class Door:
         issues += other_patients((*found_in(parts), *drafted), call.context.patientId)
         if issues:
             raise NotAnswered(400, issues)
-        return _Opened(call, warnings, parts, tuple(read_orders(drafted, rules.mapping)))
+        orders = tuple(read_orders(drafted, rules.mapping))
+        return _Opened(call, warnings, parts, orders, self._server(call, caller))
 
     async def _case(self, opened: _Opened, service: str, rules: RuleSet) -> _Case:
         """The call with everything that could be fetched. Raises `NotAnswered` where that is not enough."""
         call, parts = opened.call, opened.parts
         patient, asked = call.context.patientId, templates(rules)
         missing: list[Issue] = []
-        async with self._asking(call) as (fhir, why):
+        async with self._asking(call, opened.server) as (fhir, why):
             dispatched = await _dispatched(call, parts, fhir, why, missing)
             ordered = (*opened.orders, *read_orders(dispatched, rules.mapping))
             if service != REVIEW and not ordered and not missing:
@@ -214,27 +219,36 @@ class Door:
         selected = set(call.context.selections)
         return [each for each in found if f"{each.resource.get('resourceType')}/{each.resource.get('id')}" in selected]
 
-    def _server(self, call: Call) -> str | None:
-        """The client's FHIR server, where it is one of the installation's list."""
-        return allowed_base(call.fhirServer, self._settings) if call.fhirServer is not None else None
+    def _server(self, call: Call, caller: Caller | None) -> str | None:
+        """The client's FHIR server, where it is one of the installation's list that the client may speak of."""
+        if call.fhirServer is None:
+            return None
+        own = servers_of(self._runtime.settings, caller.issuer if caller is not None else None)
+        return allowed_base(call.fhirServer, own)
 
     @asynccontextmanager
-    async def _asking(self, call: Call) -> AsyncIterator[tuple[FhirServer | None, str]]:
+    async def _asking(self, call: Call, base: str | None) -> AsyncIterator[tuple[FhirServer | None, str]]:
         """The client's FHIR server, for the time of the call; or why it is not asked."""
-        base = self._server(call)
         if call.fhirServer is None:
             yield None, "no fhirServer was sent to fetch it from"
         elif call.fhirAuthorization is None:
             yield None, "no fhirAuthorization was sent to fetch it with"
         elif base is None:
-            yield None, "the fhirServer is not one that this installation fetches from"
+            yield None, "the fhirServer is not one that this installation fetches from for this client"
         else:
             async with self._client() as client:
                 yield FhirServer(base, call.fhirAuthorization, self._settings, client), ""
 
     # ------------------------------------------------------------------------------------------------- the cards
 
-    def _advice(self, answer: Recommendation, case: _Case) -> list[advice.Advice]:
+    def _advice(
+        self, answer: Recommendation, case: _Case, bundle: Mapping[str, object], rules: RuleSet
+    ) -> list[advice.Advice]:
+        told = self._checked(answer, case)
+        left = unchecked(answer, bundle, case.orders, case.not_whole, rules)
+        return [*told, advice.not_checked(answer, left, case.orders, case.not_whole)] if left is not None else told
+
+    def _checked(self, answer: Recommendation, case: _Case) -> list[advice.Advice]:
         if case.service == REVIEW:
             return [advice.review(answer, lesion, case.not_whole) for lesion in advice.in_scope(answer)]
         told = []
@@ -264,7 +278,7 @@ class Door:
             "derivation": address, "record": record, "evaluated": moment, "asOf": answer.as_of.isoformat(),
             "ruleSet": {"id": head.id, "version": head.version, "digest": head.digest}, "lesion": told.lesion,
             "option": told.option, "rules": list(told.rules),
-            "orders": [order.reference for order in case.orders if order.option == told.option],
+            "orders": [order.reference for order in case.orders if told.option in ("", order.option)],
             "prefetch": {part.key: _state(part) for part in case.parts.values()}, "warnings": list(case.warnings),
         }  # fmt: skip
         return Card(
@@ -298,6 +312,10 @@ class Door:
 def _caller(request: Request) -> Caller | None:
     caller = getattr(request.state, "caller", None)
     return caller if isinstance(caller, Caller) else None
+
+
+def _author(caller: Caller | None) -> Author | None:
+    return Author(caller.name, caller.issuer) if caller is not None else None
 
 
 async def _dispatched(

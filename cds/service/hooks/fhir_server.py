@@ -6,7 +6,7 @@ redirect. A failure is never an answer: it leaves the search missing, with why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -35,15 +35,15 @@ def new_client() -> httpx2.AsyncClient:
     )
 
 
-def allowed_base(server: str, settings: HooksSettings) -> str | None:
-    """The base address to fetch from, or `None` for a server that is not on the installation's list.
+def allowed_base(server: str, listed: Sequence[str]) -> str | None:
+    """The base address to fetch from, or `None` for a server that is not `listed`.
 
-    >>> listed = HooksSettings(fhir_servers=("https://ehr.example.org/fhir",))
+    >>> listed = ("https://ehr.example.org/fhir",)
     >>> allowed_base("https://ehr.example.org/fhir/", listed), allowed_base("https://ehr.example.org.evil/fhir", listed)
     ('https://ehr.example.org/fhir', None)
     """
     asked = server.rstrip("/")
-    return next((asked for listed in settings.fhir_servers if _same_base(asked, listed.rstrip("/"))), None)
+    return next((asked for each in listed if _same_base(asked, each.rstrip("/"))), None)
 
 
 def _same_base(asked: str, listed: str) -> bool:

@@ -13,6 +13,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -27,6 +28,7 @@ from cds.service.runtime import Caller
 from cds.service.security.outbound import NotFetched
 from cds.service.security.rates import Rates
 from cds.service.security.tokens import NotAllowed, NotAuthentic, Tokens
+from cds.service.settings import is_loopback
 from cds.service.smart.sessions import Sessions
 
 LOG: Final = logging.getLogger("cds.service")
@@ -89,7 +91,12 @@ class Gate:
             return
         peer = f"address:{scope['client'][0] if scope.get('client') else '?'}"
         headers = Headers(scope=scope)
-        admitted = await self._admitted(scope["path"], headers, peer)
+        admitted: Caller | Refused
+        if self._tokens is None and not self._is_addressed_here(scope, headers):
+            told = "nobody is asked who they are here, so only this machine's own address is answered"
+            admitted = Refused(421, "misdirected", f"{told}; open http://127.0.0.1 or http://localhost")
+        else:
+            admitted = await self._admitted(scope["path"], headers, peer)
         if isinstance(admitted, Caller):
             scope.setdefault("state", {})["caller"] = admitted
             await self.app(scope, receive, send)
@@ -100,6 +107,17 @@ class Gate:
         else:
             response = error_response(headers.get("accept"), admitted.status, admitted.issues, admitted.headers)
         await response(scope, receive, send)
+
+    def _is_addressed_here(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the host that is asked for is this machine. A page of another site can have its own name lead here
+        (DNS rebinding), and would read what it asks for as its own.
+        """
+        try:
+            asked = urlsplit(f"//{headers.get('host', '')}").hostname
+        except ValueError:
+            return False
+        own = {(scope.get("server") or ("",))[0], urlsplit(self._public_url).hostname}
+        return asked is None or asked in own or is_loopback(asked)
 
     async def _admitted(self, path: str, headers: Headers, peer: str) -> Caller | Refused:
         """The caller, or the answer that it gets instead."""

@@ -245,6 +245,17 @@ def test_a_record_that_names_no_identifier_is_still_the_patients(board: Board, b
     assert skin(board.evaluate(changed(bundle, identifier=None))[0]) == ("required", "3 mm")
 
 
+@pytest.mark.parametrize(("server", "is_used"), [(None, False), ("https://fhir.example", True)])
+def test_an_id_alone_names_a_patient_of_one_server_only(
+    board: Board, bundle: Json, server: str | None, is_used: bool
+) -> None:
+    board.enter(decided(board, bundle, "https://a.example", server)[1], **{SKIN: "3"})
+    unnamed = changed(bundle, identifier=None, birthDate=None)
+    answer, _ = decided(board, unnamed, "https://a.example", server)
+    assert (skin(answer) == ("required", "3 mm")) is is_used
+    assert ("entered-not-used" in codes(answer)) is not is_used
+
+
 def test_a_patient_without_id_is_nobody_of_whom_something_can_be_entered(board: Board, patient: Json) -> None:
     nameless = copy.deepcopy(patient)
     del nameless["entry"][0]["resource"]["id"]

@@ -318,7 +318,7 @@ def test_nothing_is_fetched_from_a_server_that_is_not_listed(
 
 
 def test_a_listed_server_may_be_written_with_its_port_and_a_tenant_below_it() -> None:
-    listed = HooksSettings(fhir_servers=(FHIR,))
+    listed = (FHIR,)
     assert allowed_base("https://ehr.example.org:443/fhir/", listed) == "https://ehr.example.org:443/fhir"
     assert allowed_base(f"{FHIR}/tenant-1", listed) == f"{FHIR}/tenant-1"
     assert not within("https://ehr.example.org/fhir/%2E%2E/x", FHIR)

@@ -405,3 +405,18 @@ def test_a_key_that_is_not_for_this_is_not_used(ehr: Signer, change: Json) -> No
     told = json.loads(ehr.file.read_text())
     told["keys"] = [{**key, **change} for key in told["keys"] if key["kid"] == "es"]
     assert Keys(lambda _: json.dumps(told).encode()).key("https://x/", "es", "ES384") is None
+
+
+@pytest.mark.parametrize("host", ["elsewhere.example", "elsewhere.example:8000", "[::1", "127.0.0.1.elsewhere.example"])
+def test_in_development_another_name_for_this_machine_is_refused(host: str, rules: Path) -> None:
+    with TestClient(create_app(Settings(rules=rules))) as client:
+        for path in ("/", "/board/records", "/evaluate", "/cds-services"):
+            response = client.get(path, headers={"Host": host})
+            assert response.status_code == 421, path
+            assert "misdirected" in response.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000"])
+def test_in_development_its_own_names_are_answered(host: str, rules: Path) -> None:
+    with TestClient(create_app(Settings(rules=rules))) as client:
+        assert client.get("/cds-services", headers={"Host": host}).status_code == 200
