@@ -131,15 +131,20 @@ class Shell:
         session = caller if isinstance(caller, Caller) and caller.patient is not None else None
         return {
             "head": head, "version": __version__, "t": texts, "path": request.url.path, "session": session,
-            "languages": self._languages(request, texts) if request.method == "GET" else (),
+            "languages": self._languages(request, texts),
         }  # fmt: skip
 
     def _languages(self, request: Request, here: Texts) -> Sequence[tuple[str, str, str]]:
-        """The other languages of this page: code, own name, and address."""
+        """The other languages of this page: code, own name, and address. None where it cannot be asked for again: the
+        answer to a form, and the end of a launch, whose address holds what nobody may see.
+        """
+        if request.method != "GET" or request.url.path.startswith("/smart/"):
+            return ()
         others = sorted((each for each in self._texts.values() if each is not here), key=lambda each: each.language)
+        addresses = (request.url.include_query_params(lang=each.language) for each in others)
         return [
-            (each.language, each("frame.language"), str(request.url.include_query_params(lang=each.language).query))
-            for each in others
+            (each.language, each("frame.language"), f"{address.path}?{address.query}")
+            for each, address in zip(others, addresses, strict=True)
         ]
 
 
