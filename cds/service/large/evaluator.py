@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +56,7 @@ class Evaluator:
             theirs.close()
         self._end = weakref.finalize(self, _end, self._process, self._connection, os.getpid())
         with self._alive_for(STARTED_WITHIN):
-            self._connection.send(start)
+            self._send(start)
 
     @property
     def process_id(self) -> int:
@@ -77,9 +78,14 @@ class Evaluator:
             self._await_start(question.seconds)
         self.asked += 1
         with self._alive_for(end - time.monotonic()):
-            self._connection.send(question)
+            self._send(question)
             reply: Reply = _REPLIES.decode(self._connection.recv_bytes())
             return reply
+
+    def _send(self, told: Start | Question) -> None:
+        # As bytes of their own: where the other end is gone, the error would keep `send`'s view of a buffer alive, and
+        # Python 3.13 complains of the buffer.
+        self._connection.send_bytes(bytes(ForkingPickler.dumps(told)))
 
     def _await_start(self, seconds: float) -> None:
         began = time.monotonic() - self._began
