@@ -54,7 +54,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """The address of a service that runs in a thread of this process, on the port of its settings."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=settings.port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=settings.port, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 30

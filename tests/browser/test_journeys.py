@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from cds.records import Entry, Records
 from cds.ruleset import load_rules
 from cds.service import Settings
+from cds.service.hooks.fhir_server import new_client
 from cds.service.hooks.services import templates
 from cds.service.settings import SmartApp
 from tests.browser.conftest import AS_OF, PATIENCE, Opened, Service, free_port, served
@@ -176,7 +177,11 @@ class _Chart(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def test_the_case_is_opened_from_inside_the_ehr(opened: Opened, repository: Path, tmp_path: Path) -> None:
+def test_the_case_is_opened_from_inside_the_ehr(
+    opened: Opened, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Other tests of launches replace the client for all of their run; this one goes over the loopback interface.
+    monkeypatch.setattr("cds.service.smart.door.new_client", new_client)
     bundle = json.loads(next((repository / "fhir_examples").glob("02-*/bundle.json")).read_text("utf-8"))
     chart = ThreadingHTTPServer(("127.0.0.1", 0), _Chart)
     host = f"http://127.0.0.1:{chart.server_address[1]}"

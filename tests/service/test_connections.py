@@ -32,7 +32,7 @@ async def slowly(scope: Any, receive: Any, send: Any) -> None:
 def served(most: int, seconds: float) -> Iterator[Callable[[], socket.socket]]:
     http: Any = functools.partial(Connection, most=most, seconds=seconds)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(slowly, http=http, lifespan="off", log_level="error", timeout_keep_alive=PATIENCE)
+    config = uvicorn.Config(slowly, http=http, lifespan="off", log_config=None, timeout_keep_alive=PATIENCE)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
