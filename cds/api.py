@@ -81,7 +81,7 @@ def evaluate(
     phase: str = "decision",
     rules: RuleSet | None = None,
     lesion: str | None = None,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),  # noqa: B008 - frozen, so one for all calls is the same
 ) -> Recommendation:
     """The recommendation for a FHIR bundle (JSON bytes, or the parsed object) at a day.
 
@@ -98,7 +98,7 @@ def answered(
     phase: str = "decision",
     rules: RuleSet | None = None,
     lesion: str | None = None,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),  # noqa: B008 - frozen, so one for all calls is the same
 ) -> tuple[Case, Recommendation]:
     """The facts of a bundle, and the recommendation that was made of them: what a decision record keeps.
 

@@ -19,11 +19,12 @@ from cds.analysis.meaning import Meaning
 from cds.analysis.universe import PATIENT, Universe, Variable, place
 from cds.analysis.witness import Undecided
 from cds.case import Fact, Facts, Known
+from cds.case.supposing import Place, subjects_of
 from cds.language.types import CodeType, NumberType
 from cds.quantities import Interval
 from cds.reasoning.changes import Change, Way, is_changeable
 from cds.reasoning.decision import Decision, LesionDecision, OptionDecision
-from cds.reasoning.supposing import Place, Supposing, facts_by_subject
+from cds.reasoning.supposing import Supposing
 from cds.reasoning.verdict import ORDER_OF_VERDICTS, Verdict
 
 MOST_LESIONS: Final = 2
@@ -50,7 +51,7 @@ class Stated:
         """The case's subject for each of the solver's; of a structure that the case does not have there is none."""
         others = [each.id for each in self.decision.case.lesions if each.id != self.lesion.lesion.id]
         lesions = dict(zip(self.universe.lesions, [self.lesion.lesion.id, *others], strict=True))
-        mine = {subject for subject, _, _ in facts_by_subject(self.decision.case)}
+        mine = {subject for subject, _, _ in subjects_of(self.decision.case)}
         named = {PATIENT: PATIENT, **lesions}
         for its, places in self.universe.structures.items():
             named |= {each.key: f"{lesions[its]}/{each.name}/{each.side}" for each in places}
@@ -68,7 +69,7 @@ class Stated:
     @cached_property
     def facts(self) -> Mapping[str, Facts]:
         """The facts of the case by subject."""
-        return {subject: facts for subject, _, facts in facts_by_subject(self.decision.case)}
+        return {subject: facts for subject, _, facts in subjects_of(self.decision.case)}
 
     def structures(self) -> Formula:
         """The case's structures at risk are there, and no others."""

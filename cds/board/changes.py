@@ -11,11 +11,11 @@ from itertools import groupby
 from typing import Literal
 
 from cds.case import Case, Value
+from cds.case.supposing import Place
 from cds.reasoning import changes as nearest
 from cds.reasoning.conditions import ReferenceEngine
 from cds.reasoning.decision import Decision, reason
 from cds.reasoning.sufficient import RestsOn, SufficientReason, sufficient_reasons
-from cds.reasoning.supposing import Place
 from cds.reasoning.verdict import Verdict, listed, verdict_of
 from cds.recommendation.words import change_text, fact_text
 from cds.ruleset import RuleSet

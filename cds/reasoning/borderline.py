@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Literal
 
 from cds.case import CLOSING_STATEMENT, IMPLIED, Fact, Known
+from cds.case.supposing import Place
 from cds.language.syntax import (
     Between,
     Comparison,
@@ -25,7 +26,6 @@ from cds.language.types import NumberType, QuantityType
 from cds.quantities import Interval
 from cds.reasoning.conditions import Derivation, compare
 from cds.reasoning.decision import Decision, LesionDecision
-from cds.reasoning.supposing import Place
 from cds.truth import Truth
 from cds.vocabulary import FactDefinition, Level
 

@@ -15,11 +15,12 @@ from itertools import combinations, product
 from typing import Final, Literal
 
 from cds.case import NEVER_RECORDED, Fact, Known, Value
+from cds.case.supposing import Place
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType
 from cds.quantities import Interval
 from cds.reasoning.decision import Decision, LesionDecision, OptionDecision
 from cds.reasoning.settling import compared_with, regions
-from cds.reasoning.supposing import Place, Supposing
+from cds.reasoning.supposing import Supposing
 from cds.reasoning.verdict import ORDER_OF_VERDICTS, Verdict
 from cds.vocabulary import FactDefinition, Vocabulary
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cds.case import CLOSING_STATEMENT, NEVER_RECORDED, Fact
+from cds.case.supposing import Place
 from cds.reasoning.decision import Decision
-from cds.reasoning.supposing import Place, Supposing
+from cds.reasoning.supposing import Supposing
 from cds.reasoning.verdict import Verdict
 from cds.vocabulary import FactDefinition
 

@@ -9,17 +9,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cds.case import Case, Fact, Facts
+from cds.case import Case, Fact
+from cds.case.supposing import Place, subjects_of
 from cds.reasoning.conditions import derive
 from cds.reasoning.contexts import Context
 from cds.reasoning.decision import Consideration, Decision, LesionDecision, OptionDecision
 from cds.reasoning.verdict import Objection, Verdict, objection, possible_verdicts
 from cds.ruleset.program import Program
 from cds.truth import Truth, all_of
-from cds.vocabulary import FactDefinition, FactKind, Level, Vocabulary
-
-Place = tuple[str, str]
-"""A fact's subject and its name: `("patient", "inr")`, `("T1/skin/none", "tumourDistance")`."""
+from cds.vocabulary import FactDefinition, FactKind, Vocabulary
 
 Supposed = Mapping[Place, Fact]
 """Facts that are taken to be otherwise than in the case."""
@@ -51,8 +49,8 @@ class Supposing:
         self.case: Case = decision.case
         self.vocabulary: Vocabulary = decision.rules.vocabulary
         self.program: Program = decision.rules.programs[decision.phase]
-        self._levels = {subject: level for subject, level, _ in facts_by_subject(self.case)}
-        self._facts = {subject: dict(facts) for subject, _, facts in facts_by_subject(self.case)}
+        self._levels = {subject: level for subject, level, _ in subjects_of(self.case)}
+        self._facts = {subject: dict(facts) for subject, _, facts in subjects_of(self.case)}
         self._bearings = [
             *(self._bearing(c, of_scope=False) for c in option.considerations if c.objection is not None),
             *(self._bearing(c, of_scope=True) for c in lesion.scope_considerations),
@@ -117,12 +115,3 @@ class Supposing:
                 for (subject, name), fact in as_they_are.items():
                     self._facts[subject][name] = fact
         return self._decided[key]
-
-
-def facts_by_subject(case: Case) -> Iterator[tuple[str, Level, Facts]]:
-    """All facts of a case: whose they are, at which level, and the facts by name."""
-    yield "patient", Level.PATIENT, case.patient
-    for lesion in case.lesions:
-        yield lesion.id, Level.LESION, lesion.facts
-        for structure in lesion.structures:
-            yield f"{lesion.id}/{structure.key}", Level.STRUCTURE, structure.facts

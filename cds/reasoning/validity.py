@@ -14,11 +14,11 @@ from typing import TypeAlias
 
 from cds.case import NEVER_RECORDED, Case, Fact, Facts, Known
 from cds.case.case import stale
+from cds.case.supposing import Place, subjects_of
 from cds.language.types import NumberType
 from cds.quantities import DateSpan, Interval, age_at, birthday, convert
 from cds.reasoning.conditions import ReferenceEngine
 from cds.reasoning.decision import Decision, reason
-from cds.reasoning.supposing import Place, facts_by_subject
 from cds.ruleset import RuleSet
 from cds.ruleset.mapping import fact_key
 from cds.vocabulary import FactDefinition, Level
@@ -150,7 +150,7 @@ def _dated(case: Case, rules: RuleSet) -> Iterator[tuple[Place, FactDefinition, 
         level: [each for each in rules.vocabulary.of(level) if each.fresh is not None and each.fresh.within is not None]
         for level in (Level.PATIENT, Level.LESION, Level.STRUCTURE)
     }
-    for subject, level, facts in facts_by_subject(case):
+    for subject, level, facts in subjects_of(case):
         for definition in limited[level]:
             fact = facts[definition.name]
             if fact.is_known and fact.dated is not None:

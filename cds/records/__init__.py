@@ -27,7 +27,7 @@ from cds.records.entries import (
     OverrideRate,
 )
 from cds.records.errors import DecidedMeanwhile, RecordsUnavailable, UnknownRecord, UnreadableRecord
-from cds.records.ledger import Records, open_records
+from cds.records.ledger import Records, open_records, place_of
 from cds.records.one_patient import PatientRecords
 from cds.records.preparation import Prepared, prepared_decision
 from cds.records.pseudonyms import Pseudonyms
@@ -35,5 +35,5 @@ from cds.records.pseudonyms import Pseudonyms
 __all__ = [
     "Author", "BoardDecision", "Card", "DecidedMeanwhile", "Decision", "Entry", "Fault", "Feedback", "Kind", "Outcome",
     "Overridden", "OverrideRate", "PatientRecords", "Prepared", "Pseudonyms", "Records", "RecordsUnavailable",
-    "UnknownRecord", "UnreadableRecord", "open_records", "prepared_decision",
+    "UnknownRecord", "UnreadableRecord", "open_records", "place_of", "prepared_decision",
 ]  # fmt: skip

@@ -389,7 +389,7 @@ def open_records(
     engine = open_engine(url, create=create)
     try:
         upgrade(engine)
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves no connection open; nothing is swallowed
         engine.dispose()
         raise
     return Records(engine, pseudonyms=Pseudonyms(pseudonym_key) if pseudonym_key else None, clock=clock)
@@ -418,14 +418,19 @@ def _board_decisions(connection: Connection, record: str, subject: str | None) -
     )  # fmt: skip
     rows = connection.execute(query).all()
     own = connection.execute(sa.select(ENTRY.c.body).where(ENTRY.c.id == record)).scalar_one_or_none()
-    return [_link_of(row, _content_of(row)) for row in rows if _place(row.answer) == _place(own or "{}")]
+    here = place_of(orjson.loads(own or "{}"))
+    return [_link_of(row, _content_of(row)) for row in rows if place_of(orjson.loads(row.answer)) == here]
 
 
-def _place(body: str) -> tuple[object, object]:
-    """Within what the id of an answer's patient names somebody: a FHIR server; else whoever vouches for the caller."""
-    told = orjson.loads(body)
-    server = told.get("server")
-    return server, None if server is not None else (told.get("author") or {}).get("issuer")
+def place_of(body: Mapping[str, Any]) -> tuple[object, object]:
+    """Within what the id of an answer's patient names somebody, by the body of its record: a FHIR server; where none is
+    known, whoever vouches for the caller.
+
+    >>> place_of({"server": None, "author": {"name": "a", "issuer": "https://a.example"}})
+    (None, 'https://a.example')
+    """
+    server = body.get("server")
+    return server, None if server is not None else (body.get("author") or {}).get("issuer")
 
 
 def _told(link: Link) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from cds.case import Case, Lesion
 from cds.errors import Issue
 from cds.intake.document import Limits, children, parse_document, string
 from cds.recommendation.model import IssuePart, Recommendation
-from cds.records import Entry, Pseudonyms, Records, UnknownRecord
+from cds.records import Entry, Pseudonyms, Records, UnknownRecord, place_of
 from cds.ruleset import RuleSet
 
 KIND: Final = "questionnaire-response"
@@ -145,8 +145,7 @@ def is_of_same_place(one: Json, other: Json) -> bool:
     >>> is_of_same_place({"author": {"name": "a", "issuer": None}}, {"author": None})
     True
     """
-    server, issuers = one.get("server"), [(each.get("author") or {}).get("issuer") for each in (one, other)]
-    return bool(server == other.get("server") and (server is not None or issuers[0] == issuers[1]))
+    return place_of(one) == place_of(other)
 
 
 # --------------------------------------------------------------------------------------------- which lesion it is of

@@ -58,7 +58,7 @@ class Worker:
                 raise DurableRulesUnavailable(str(hello["unavailable"]))
             if hello != {"ready": True}:
                 raise self._failure("said something else than that it is ready")
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves no process behind; nothing is swallowed
             self._end()
             raise
 

@@ -19,15 +19,15 @@ _SITE: Final = "https://board.invalid/"
 def pdf_of(html: str, style_sheet: str) -> bytes:
     """A page as a PDF. Raises `Refused` (501) where WeasyPrint, or a library that it needs, is not installed."""
     try:
-        import weasyprint  # type: ignore[import-untyped]
-        from weasyprint.urls import URLFetcher, URLFetcherResponse  # type: ignore[import-untyped]
+        import weasyprint  # type: ignore[import-untyped]  # no types
+        from weasyprint.urls import URLFetcher, URLFetcherResponse  # type: ignore[import-untyped]  # no types
     except (ModuleNotFoundError, OSError) as error:  # it looks for its libraries while it is imported
         told = "no PDF is made here: install the extra `pdf` and Pango (Debian's libpangoft2-1.0-0), or print the page"
         raise Refused(501, "no-pdf", told) from error
     # It warns of each property that is for screens and drawings alone; what fails is an error.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
 
-    class OwnFiles(URLFetcher):  # type: ignore[misc]
+    class OwnFiles(URLFetcher):  # type: ignore[misc]  # a base without types
         """Reads our style sheet, and refuses every other address."""
 
         def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:
