@@ -66,7 +66,9 @@ def test_a_seal_that_was_changed_anywhere_is_none(content: bytes, data: st.DataO
     value = seal.sealed(content)
     assert seal.opened(value) == content
     at = data.draw(st.integers(0, len(value) - 2))  # of the last letter some bits say nothing
-    letter = data.draw(st.sampled_from(sorted({*"Ab0-_", "é", '"'} - {value[at]})))
+    # A seal holds random bytes: what is drawn must not depend on them, or the draw cannot be repeated.
+    first, second = data.draw(st.permutations([*"Ab0-_", "é", '"']))[:2]
+    letter = second if value[at] == first else first
     assert seal.opened(value[:at] + letter + value[at + 1 :]) is None
     assert Seal(b"l" * 32, "session", seconds=60, clock=lambda: 1_800_000_000.0).opened(value) is None
     for age, found in ((60, content), (61, None)):
