@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ IN_CI = os.environ.get("CI") == "true"
 
 # A test that sets max_examples itself leaves the profiles: `quick` cannot shorten it, nor `nightly` lengthen it.
 settings.register_profile("default", deadline=None, print_blob=True, derandomize=IN_CI)
-settings.register_profile("quick", settings.get_profile("default"), max_examples=10)
+settings.register_profile("quick", settings.get_profile("default"), max_examples=5)
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=5000, derandomize=False)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+settings.load_profile(PROFILE)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,6 +44,24 @@ def corpus_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no corpus: {'CDS_CORPUS names no folder' if named else 'set CDS_CORPUS to its folder'}")
     return folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With the profile `quick`, leaves one case of each test that has several: the first."""
+    if PROFILE != "quick":
+        return
+    first: dict[str, pytest.Item] = {}
+    others = [item for item in items if first.setdefault(item.nodeid.partition("[")[0], item) is not item]
+    config.hook.pytest_deselected(items=others)
+    items[:] = first.values()
+
+
+def pytest_collection_finish() -> None:
+    """Looks for garbage rarely, and never among the modules and the tests, which stay: that saves a tenth of a run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
