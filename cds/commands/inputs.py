@@ -80,8 +80,11 @@ def settings_told() -> Iterator[None]:
 
 
 def _setting(error: ErrorDetails) -> str:
-    place = "CDS_" + ".".join(str(part) for part in error["loc"]).upper() if error["loc"] else "settings"
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+    name, *within = error["loc"] or ("",)
+    place = f"CDS_{str(name).upper()}" if name else "settings"
+    place += "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in within)
+    message = "it is missing; give it" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message.replace('Input should be ', 'it has to be ')}"
 
 
 def the_case(named: str, rules: RuleSet) -> Case:

@@ -15,7 +15,7 @@ from cds.commands.inputs import the_rules, the_settings
 from cds.commands.streams import UnusableArgument
 from cds.explanation.layout import printable
 from cds.explanation.words import counted
-from cds.records import Entry, Kind, Records, open_records
+from cds.records import Entry, Kind, Records, UnreadableRecord, open_records
 from cds.records.replay import Replayed, replay
 from cds.service.retention import expire
 from cds.service.settings import Settings
@@ -57,14 +57,24 @@ def _head(text: str) -> tuple[int, str]:
 
 
 def _list(records: Records, arguments: argparse.Namespace, _: Settings) -> int:
-    kind = _kind(arguments.kind)
-    for entry in _pages(records, kind, arguments.patient):
+    kind, patient = _kind(arguments.kind), arguments.patient
+    if patient is not None and not re.fullmatch(r"Patient/[A-Za-z0-9.-]{1,64}", patient):
+        # A bare id would find nobody, and that would look like a patient without records.
+        raise UnusableArgument(f"--patient: `{patient[:80]}` is no reference to a patient; give it as Patient/4711")
+    found = 0
+    for entry in _pages(records, kind, patient):
+        found += 1
         if arguments.format == "json":
             sys.stdout.write(_json(_told(entry)))
         else:
             moment = entry.recorded_at.isoformat(timespec="seconds")
             says = entry.body.get("door") or entry.body.get("outcome") or entry.about or ""
             sys.stdout.write(printable(f"{entry.number:>8}  {moment}  {entry.kind:<14}  {entry.id}  {says}") + "\n")
+    if not found:
+        named = f" of {patient}" if patient is not None else ""
+        hint = "; where pseudonyms are recorded, CDS_PSEUDONYM_KEY has to be the service's"
+        blind = hint if patient is not None and records.pseudonyms is None else ""
+        sys.stderr.write(f"cds records: no record{named} was found{blind}\n")
     return 0
 
 
@@ -97,21 +107,27 @@ def _show(records: Records, arguments: argparse.Namespace, _: Settings) -> int:
 def _replay(records: Records, arguments: argparse.Namespace, _: Settings) -> int:
     rules = the_rules(arguments)
     entries = [records.entry(id_) for id_ in arguments.ids] if arguments.ids else _pages(records, "decision")
-    replayed = changed = erased = 0
+    replayed = changed = erased = unreadable = 0
     for entry in entries:
         if entry.kind != "decision":
             raise UnusableArgument(f"`{entry.id}`: it is a record of another kind ({entry.kind}); give a decision's id")
         if not records.has_content(entry.id):
             erased += 1
             continue
-        result = replay(records, entry, rules)
+        try:
+            result = replay(records, entry, rules)
+        except UnreadableRecord as error:  # said, and no reason to leave out the others
+            sys.stderr.write(f"cds records: {error}\n")
+            unreadable += 1
+            continue
         replayed += 1
         changed += bool(result.changes or result.failure)
         sys.stdout.write(_json(asdict(result)) if arguments.format == "json" else "".join(_lines(result)))
     if arguments.format == "text":
         gone = f"; {erased} could not be replayed: their facts were erased" if erased else ""
-        sys.stdout.write(f"{counted(replayed, 'decision')} replayed, {changed} changed{gone}\n")
-    return 1 if changed else 0
+        lost = f"; {unreadable} could not be replayed: they are not what was recorded" if unreadable else ""
+        sys.stdout.write(f"{counted(replayed, 'decision')} replayed, {changed} changed{gone}{lost}\n")
+    return 1 if changed or unreadable else 0
 
 
 def _lines(result: Replayed) -> Iterator[str]:

@@ -109,7 +109,9 @@ def faults(links: Iterable[Link], erased: frozenset[str]) -> Iterator[Fault]:
     gone: dict[str, Fault] = {}
     for link in links:
         if link.number != expected:
-            yield Fault(expected, f"{link.number - expected} records are missing before record {link.number}")
+            gap = link.number - expected
+            missing = "1 record is" if gap == 1 else f"{gap} records are"
+            yield Fault(expected, f"{missing} missing before record {link.number}")
         if link.previous != before:
             yield Fault(link.number, "it does not follow on the record before it")
         told = (link.number, link.id, link.kind, link.recorded_at, link.about, link.body, link.previous)

@@ -7,6 +7,7 @@ does by default. Only one process at a time appends, because each entry carries 
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ WAIT: Final = 10
 """Seconds that an append waits for others before it gives up."""
 _LOCK: Final = 0x6364735F6C6F67
 """The advisory lock of everyone who appends or migrates (PostgreSQL)."""
+LEAST_ROOM: Final = 16_000_000
+"""Free bytes below which a disk counts as full: some hundred answers, and what SQLite writes ahead of them."""
 ACCEPTED: Final = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
 
 
@@ -124,7 +127,7 @@ def _postgresql(url: URL) -> Engine:
 @contextmanager
 def appending(engine: Engine) -> Iterator[Connection]:
     """A transaction in which nobody else appends; committed at its end. Raises `RecordsUnavailable`."""
-    with _told(), engine.connect().execution_options(cds_appends=True) as connection, connection.begin():
+    with _told("recorded"), engine.connect().execution_options(cds_appends=True) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         yield connection
@@ -133,17 +136,32 @@ def appending(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads. Raises `RecordsUnavailable`."""
-    with _told(), engine.connect() as connection, connection.begin():
+    with _told("read"), engine.connect() as connection, connection.begin():
         yield connection
 
 
+def check_room(engine: Engine) -> None:
+    """Raise `RecordsUnavailable` where the disk of a SQLite file is all but full; of another database nothing is seen
+    from here.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    try:
+        free = shutil.disk_usage(Path(str(engine.url.database)).absolute().parent).free
+    except OSError as error:
+        raise RecordsUnavailable("records: the folder of the database is gone; nothing was recorded") from error
+    if free < LEAST_ROOM:
+        told = f"{free / 1e6:.1f} MB are left on the disk of the database, and {LEAST_ROOM / 1e6:g} MB are needed"
+        raise RecordsUnavailable(f"records: {told}; free some space")
+
+
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(what: str) -> Iterator[None]:
     """Say what became of the database without the driver's words, which repeat values."""
     try:
         yield
     except SQLAlchemyError as error:
-        raise RecordsUnavailable(f"records: {_reason(error)}; nothing was recorded") from error
+        raise RecordsUnavailable(f"records: {_reason(error)}; nothing was {what}") from error
 
 
 def _reason(error: SQLAlchemyError) -> str:

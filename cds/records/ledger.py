@@ -27,7 +27,7 @@ from cds.records.chain import (
     link_digest,
     time_text,
 )
-from cds.records.database import appending, open_engine, reading, upgrade
+from cds.records.database import appending, check_room, open_engine, reading, upgrade
 from cds.records.entries import Author, BoardDecision, Card, Decision, Entry, Feedback, Kind, OverrideRate
 from cds.records.errors import DecidedMeanwhile, UnknownRecord, UnreadableRecord
 from cds.records.preparation import Prepared, author_told, prepared, prepared_decision
@@ -37,6 +37,11 @@ from cds.records.tables import CONTENT, ENTRY, SEEN_TOKEN
 
 _FEEDBACK: Final = uuid.UUID("0f6f7dd4-1c5e-4d5b-9a60-6f3b6f0f8c53")
 """The name space of the ids of feedback: the same feedback has the same id, and is recorded once."""
+# What every answer asks of the database, built once.
+_NEWEST: Final = sa.select(ENTRY.c.number, ENTRY.c.digest).order_by(ENTRY.c.number.desc()).limit(1)
+_OF_KIND: Final = sa.select(ENTRY.c.number).where(ENTRY.c.kind == sa.bindparam("kind")).limit(1)
+_ADD_ENTRY: Final = ENTRY.insert()
+_ADD_CONTENT: Final = CONTENT.insert()
 
 
 def now() -> dt.datetime:
@@ -177,8 +182,7 @@ class Records:
     def _link(
         self, connection: Connection, kind: Kind, made: Prepared, *, id_: str | None = None, about: str | None = None
     ) -> Entry:
-        newest = sa.select(ENTRY.c.number, ENTRY.c.digest).order_by(ENTRY.c.number.desc()).limit(1)
-        head = connection.execute(newest).one_or_none()
+        head = connection.execute(_NEWEST).one_or_none()
         number, previous = (head.number + 1, head.digest) if head is not None else (1, GENESIS)
         written, content = canonical(made.body).decode("ascii"), made.content
         id_ = id_ if id_ is not None else str(uuid.uuid4())
@@ -187,11 +191,10 @@ class Records:
         link = Link(number, id_, kind, recorded_at, about, written, previous, digest, content)
         row = asdict(replace(link, content=None))
         del row["content"]
-        connection.execute(ENTRY.insert().values(row))
+        connection.execute(_ADD_ENTRY, row)
         if content is not None:
-            connection.execute(
-                CONTENT.insert().values(entry=id_, subject=content.subject, salt=content.salt, data=content.data)
-            )
+            kept = {"entry": id_, "subject": content.subject, "salt": content.salt, "data": content.data}
+            connection.execute(_ADD_CONTENT, kept)
         return entry_of(link)
 
     # -------------------------------------------------------------------------------------------------- read
@@ -203,6 +206,11 @@ class Records:
         if link is None:
             raise UnknownRecord(f"`{id_[:64]}`: no such record; `cds records list` shows the ids")
         return entry_of(link)
+
+    def has_any(self, kind: Kind) -> bool:
+        """Whether there is an entry of a kind."""
+        with reading(self._engine) as connection:
+            return connection.execute(_OF_KIND, {"kind": kind}).first() is not None
 
     def has_content(self, id_: str) -> bool:
         """Whether the content of an entry is there: it was never erased, and there was one."""
@@ -277,9 +285,8 @@ class Records:
 
     def head(self) -> tuple[int, str]:
         """The number and the digest of the newest entry; `(0, "00…")` where there is none."""
-        newest = sa.select(ENTRY.c.number, ENTRY.c.digest).order_by(ENTRY.c.number.desc()).limit(1)
         with reading(self._engine) as connection:
-            row = connection.execute(newest).one_or_none()
+            row = connection.execute(_NEWEST).one_or_none()
         return (int(row.number), str(row.digest)) if row is not None else (0, GENESIS)
 
     def override_rates(self) -> tuple[OverrideRate, ...]:
@@ -298,14 +305,19 @@ class Records:
         return str(found) if found is not None else None
 
     def check_writable(self) -> None:
-        """Write an entry and take it back. What only a commit meets, a full disk, this cannot find.
+        """Write an entry and take it back, and commit what leaves no trace: a disk may fail at the commit alone.
 
-        Raises `RecordsUnavailable` where no answer could be recorded now.
+        Raises `RecordsUnavailable` where no answer could be recorded now, or soon: the disk of a SQLite file counts as
+        full while there is room for a few hundred answers yet.
         """
+        check_room(self._engine)
         with appending(self._engine) as connection:
             taken_back = connection.begin_nested()
             self._link(connection, "decision", Prepared({}))
             taken_back.rollback()
+            nobody = {"issuer": "", "token": "probe"}  # no token has this issuer
+            connection.execute(SEEN_TOKEN.insert().values(expires=0, **nobody))
+            connection.execute(SEEN_TOKEN.delete().filter_by(**nobody))
 
     # ------------------------------------------------------------------------------------------ verify, erase
 

@@ -193,7 +193,12 @@ def _add_operation(app: FastAPI, runtime: Runtime, metrics: Metrics) -> None:
         if time.monotonic() - probed_at >= _PROBE_KEPT:
             await runtime.evaluations.probe()
             if runtime.records is not None and runtime.settings.recording == "required":
-                await anyio.to_thread.run_sync(runtime.records.check_writable)
+                try:
+                    await anyio.to_thread.run_sync(runtime.records.check_writable)
+                except RecordsUnavailable as error:
+                    LOG.error("not ready: %s", error)
+                    told = "no answer could be recorded now, so none would be given out; the log says why"
+                    raise Refused(503, error.code, told, {"Retry-After": "5"}) from error
             probed_at = time.monotonic()
         return JSONResponse({"status": "ready"})
 
@@ -258,4 +263,7 @@ async def _http(request: Request, error: HTTPException) -> Response:
     code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
     details = f"{HTTPStatus(error.status_code).phrase.lower()}; /openapi.json lists what is served here"
     issue = Issue("error", code, "", details)
-    return error_response(request.headers.get("accept"), error.status_code, [issue], error.headers)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":  # what GET answers, HEAD does (`Guard`)
+        headers["Allow"] = "GET, HEAD"
+    return error_response(request.headers.get("accept"), error.status_code, [issue], headers)

@@ -10,7 +10,12 @@ import asyncio
 import resource
 from typing import Any, Final
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from cds.errors import Issue
+from cds.service.guard import HEADERS
+from cds.service.outcomes import outcome_response
 
 SPARE: Final = 64
 """Descriptors that are left for files, the database and the engines."""
@@ -45,6 +50,23 @@ class Connection(H11Protocol):
             self._forget()
         elif self._due is None and not self.transport.is_closing():
             self._due = self.loop.call_later(self._seconds, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as every error is answered, with an OperationOutcome; the connection ends there.
+
+        `msg` is uvicorn's own text, and is not told. An answer that has begun is broken off: nothing may follow it.
+        """
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            wrong = "the request is not HTTP/1.1, or its head is too long; mend the client, or the proxy before it"
+            issue = Issue("error", "malformed-request", "", wrong)
+            response = outcome_response(400, [issue], {**HEADERS, "Connection": "close"})
+            head = h11.Response(status_code=400, headers=response.raw_headers, reason=b"Bad Request")
+            for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None:
+            cycle.disconnected = True  # what is still being made of the request is for nobody any more
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         """The request is answered; how long the connection may rest then is uvicorn's own limit."""

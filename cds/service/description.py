@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
+from cds.errors import Issue
 from cds.recommendation.model import Recommendation
 from cds.service.batch import ACCEPTED, NDJSON
 from cds.service.evaluation import PROBE
-from cds.service.outcomes import FHIR_JSON, PROBLEM_JSON
+from cds.service.outcomes import FHIR_JSON, PROBLEM_JSON, operation_outcome, problem_details
 from cds.service.requests import JSON_TYPES
 
 DESCRIPTION: Final = (
@@ -53,17 +55,6 @@ PROBLEM: Final = {
         "detail": {"type": "string"}, "issues": {"type": "array", "items": {"type": "object"}},
     },
 }  # fmt: skip
-_OUTCOME_EXAMPLE: Final = {
-    "resourceType": "OperationOutcome",
-    "issue": [{
-        "severity": "error", "code": "structure",
-        "details": {"coding": [{"code": "not-json"}], "text": "the input is not JSON"},
-    }],
-}  # fmt: skip
-_PROBLEM_EXAMPLE: Final = {
-    "type": "urn:cds:error:not-json", "title": "Bad Request", "status": 400, "detail": "the input is not JSON",
-    "issues": [{"severity": "error", "code": "not-json", "expression": "", "details": "the input is not JSON"}],
-}  # fmt: skip
 _ERRORS: Final = {
     400: "The request is not readable (not JSON, an unknown parameter)",
     401: "No token that counts was sent",
@@ -77,15 +68,53 @@ _ERRORS: Final = {
     500: "The service failed; an incident was recorded",
     503: "No advice: the engines did not answer alike, the answer cannot be recorded, or too many requests wait",
 }
+_EXAMPLES: Final = {
+    status: Issue("error", code, expression, details)
+    for status, code, expression, details in (
+        (400, "unreadable-day", "", "as_of: `22.11.2026` is not a day; write it as 2026-11-22"),
+        (401, "not-authentic", "", "no token was given; send Authorization: Bearer and a token"),
+        (403, "not-allowed", "", "the token lacks the scope cds.evaluate; ask for it"),
+        (406, "not-acceptable", "",
+         f"Accept: only application/json or {FHIR_JSON} or {PROBLEM_JSON} is given here"),
+        (408, "timed-out", "", "the body was not sent within 30 s; send it again"),
+        (413, "too-large", "", "the body is longer than 20000000 bytes, more than is read; send less"),
+        (415, "media-type", "", f"Content-Type: `text/plain` is not read here; send application/json or {FHIR_JSON}"),
+        (422, "no-patient", "Bundle.entry", "the bundle holds no Patient; add the patient whom the record is about"),
+        (429, "too-many-requests", "", "more requests than are allowed; wait, then ask again"),
+        (500, "incident", "",
+         "the service failed; this is no finding about the patient, and the incident was recorded"),
+        (503, "records-unavailable", "",
+         "the answer cannot be recorded now, and is not given out unrecorded; send this again later"),
+    )
+}  # fmt: skip
+"""One error of each status, in the words in which it is told (`tests/service/test_schema.py` asks for them)."""
+_OF_BATCHES: Final = {
+    400: Issue(
+        "error", "unknown-parameter", "", "a batch has no parameters; each line says its own day and phase"
+    ),
+    406: Issue(
+        "error", "not-acceptable", "",
+        f"Accept: only {NDJSON} or {' or '.join(ACCEPTED)} or application/json is given here",
+    ),
+    415: Issue(
+        "error", "media-type", "", f"Content-Type: `text/plain` is not read here; send {' or '.join(ACCEPTED)}"
+    ),
+}  # fmt: skip
 
 
-def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors of a door, as OperationOutcome or as problem details."""
-    content = {
-        FHIR_JSON: {"schema": OUTCOME, "example": _OUTCOME_EXAMPLE},
-        PROBLEM_JSON: {"schema": PROBLEM, "example": _PROBLEM_EXAMPLE},
+def error_responses(*statuses: int, examples: Mapping[int, Issue] | None = None) -> dict[int | str, dict[str, Any]]:
+    """The errors of a door, as OperationOutcome or as problem details, each with an example."""
+    told = {**_EXAMPLES, **(examples or {})}
+    return {
+        status: {
+            "description": _ERRORS[status],
+            "content": {
+                FHIR_JSON: {"schema": OUTCOME, "example": operation_outcome([told[status]])},
+                PROBLEM_JSON: {"schema": PROBLEM, "example": problem_details(status, [told[status]])},
+            },
+        }
+        for status in statuses or _ERRORS
     }
-    return {status: {"description": _ERRORS[status], "content": content} for status in statuses or _ERRORS}
 
 
 def evaluate_operation() -> dict[str, Any]:
@@ -130,6 +159,6 @@ def batch_operation() -> dict[str, Any]:
                 "description": "A line for each line, in order",
                 "content": {NDJSON: {"schema": told, "example": answered}},
             },
-            **error_responses(400, 401, 403, 406, 415, 429, 500, 503),
+            **error_responses(400, 401, 403, 406, 415, 429, 500, 503, examples=_OF_BATCHES),
         },
     }

@@ -230,7 +230,7 @@ class Entered:
 
     def is_any(self) -> bool:
         """Whether anything was ever entered; most installations need ask no more. Raises `RecordsUnavailable`."""
-        return bool(self.records.entries(KIND, limit=1))
+        return self.records.has_any(KIND)
 
     def beside(self, bundle: bytes | Json, *, issuer: str | None, server: str | None) -> Beside | None:
         """What was entered about the patient of a bundle; `None` where that is nothing. Raises `RecordsUnavailable`.

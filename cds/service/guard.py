@@ -54,7 +54,10 @@ class Guard:
         self._headers = {**HEADERS, **(TRANSPORT if is_public else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; answer with an OperationOutcome whatever is raised."""
+        """Pass a request on; answer with an OperationOutcome whatever is raised.
+
+        HEAD is answered as GET is, without the body (RFC 9110, section 9.3.2).
+        """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -68,6 +71,8 @@ class Guard:
         share = self._held.share()
         scope.setdefault("state", {})["share"] = share
         start, status = time.perf_counter(), 0
+        is_head = scope["method"] == "HEAD"
+        asked: Scope = {**scope, "method": "GET"} if is_head else scope
 
         async def guarded(message: Message) -> None:
             nonlocal status
@@ -79,15 +84,17 @@ class Guard:
                     headers["Connection"] = "close"
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             if self._present > self._most and scope["path"] != "/health":
                 busy = Issue("error", "busy", "", f"{self._most} requests are being answered; send this one again soon")
                 response = error_response(given.get("accept"), 503, [busy], {"Retry-After": "1"})
-                await response(scope, receive, guarded)
+                await response(asked, receive, guarded)
                 return
-            await self.app(scope, receive, guarded)
+            await self.app(asked, receive, guarded)
         except ClientDisconnect:
             LOG.info("the client left")
         except Exception as error:  # noqa: BLE001 - the last line: nothing may leave as a bare 500 or with a traceback
@@ -96,12 +103,12 @@ class Guard:
                 raise ConnectionError("the response broke off") from None
             details = "the service failed; this is no finding about the patient, and the incident was recorded"
             response = error_response(given.get("accept"), 500, [Issue("error", "incident", "", details)])
-            await response(scope, receive, guarded)
+            await response(asked, receive, guarded)
         finally:
             self._present -= 1
             share.hold(0)
             seconds = time.perf_counter() - start
-            route = getattr(scope.get("route"), "path", "-")
+            route = getattr(asked.get("route"), "path", "-")
             self._metrics.answered(scope["method"], route, status, seconds)
             method = method_of(scope["method"])
             told = {"method": method, "route": route, "status": status, "seconds": round(seconds, 4)}

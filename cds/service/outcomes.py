@@ -39,6 +39,7 @@ _FORM: Final = frozenset(
         "unreadable-day",
         "unknown-phase",
         "unreadable-form",
+        "malformed-request",
     }
 )
 """The codes of what is wrong with a request before anything of a record was read: status 400."""

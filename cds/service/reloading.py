@@ -57,9 +57,13 @@ def renew(settings: Settings, evaluations: Evaluations, metrics: Metrics) -> boo
     return True
 
 
-def refused(error: CdsError | OSError) -> None:
-    """Log why a rule set was refused, each finding with its place."""
-    findings = [str(f.position) + ": " + f.message for f in error.findings] if isinstance(error, RuleSetError) else []
+def refused(error: CdsError | OSError, copy: Path | None = None) -> None:
+    """Log why a rule set was refused, each finding with its place; in a copy, which is gone by then, by the file's name
+    within it.
+    """
+    found = error.findings if isinstance(error, RuleSetError) else ()
+    within = f"{copy}/" if copy is not None else ""
+    findings = [f"{str(each.position).removeprefix(within)}: {each.message}" for each in found]
     code = error.code if isinstance(error, CdsError) else type(error).__name__
     LOG.error("rule set refused; the old one stays in force", extra={"told": {"code": code, "findings": findings}})
 
@@ -121,7 +125,7 @@ class Shelf:
             copy = self._copy()
             checked(rules_of(self._at(copy)))
         except (CdsError, OSError) as error:
-            refused(error)
+            refused(error, copy)
             if copy is not None:
                 shutil.rmtree(copy)
             return False

@@ -91,6 +91,38 @@ def test_list_and_show_print_what_is_recorded(
     assert run(capsys, "list", "--kind", "thoughts", "--database", database)[0] == 2
 
 
+def test_a_search_for_a_patient_that_finds_nothing_says_so_and_a_bare_id_is_refused(
+    capsys: pytest.CaptureFixture[str], database: str, kept: tuple[Records, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, err = run(capsys, "list", "--database", database, "--patient", "p")
+    assert (status, out) == (2, "")
+    assert "give it as Patient/4711" in err
+    status, out, err = run(capsys, "list", "--database", database, "--patient", "Patient/nobody")
+    assert (status, out) == (0, "")
+    assert "no record of Patient/nobody was found; where pseudonyms are recorded, CDS_PSEUDONYM_KEY has to be" in err
+    monkeypatch.setenv("CDS_PSEUDONYM_KEY", "a key of at least thirty-two letters")
+    _, _, err = run(capsys, "list", "--database", database, "--patient", "Patient/nobody")
+    assert err == "cds records: no record of Patient/nobody was found\n"
+    _, out, err = run(capsys, "list", "--database", database, "--kind", "erasures")
+    assert (out, err) == ("", "cds records: no record was found\n")
+
+
+def test_a_record_that_was_changed_is_told_and_keeps_no_other_from_its_replay(
+    capsys: pytest.CaptureFixture[str], database: str, kept: tuple[Records, str], decision: Decision, repository: Path
+) -> None:
+    kept[0].append_decision(decision)
+    engine = open_engine(database)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TRIGGER content_never_changes"))
+        connection.execute(sa.text("UPDATE content SET data = x'00' WHERE entry = :id"), {"id": kept[1]})
+    engine.dispose()
+    rules = str(repository / "rules" / "recurrent-head-and-neck")
+    status, out, err = run(capsys, "replay", "--database", database, "--rules", rules)
+    assert status == 1
+    assert out == "1 decision replayed, 0 changed; 1 could not be replayed: they are not what was recorded\n"
+    assert "record 1: its content is not what was recorded; run `cds records verify`" in err
+
+
 def test_replay_says_what_changed(
     capsys: pytest.CaptureFixture[str], database: str, kept: tuple[Records, str], repository: Path
 ) -> None:

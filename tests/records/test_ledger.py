@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +35,7 @@ from cds.records import (
     open_records,
 )
 from cds.records.chain import faults
-from cds.records.database import open_engine, upgrade
+from cds.records.database import LEAST_ROOM, open_engine, upgrade
 from cds.records.tables import METADATA
 
 Open = Callable[..., Records]
@@ -198,7 +201,7 @@ def _without_guards(url: str) -> sa.Engine:
         ("UPDATE entry SET body = replace(body, 'evaluate', 'x') WHERE number = 2", r"record 2: it was changed"),
         ("UPDATE entry SET recorded_at = '2020-01-01T00:00:00.000000Z' WHERE number = 1", r"record 1: it was changed"),
         ("UPDATE entry SET previous = digest WHERE number = 3", r"record 3: it does not follow"),
-        ("DELETE FROM entry WHERE number = 2", r"record 2: 1 records are missing"),
+        ("DELETE FROM entry WHERE number = 2", r"record 2: 1 record is missing"),
         ("DELETE FROM content WHERE entry = (SELECT id FROM entry WHERE number = 2)", r"record 2: its content is gone"),
         ("UPDATE content SET subject = 'Patient/x'", r"record 1: its content was changed"),
         ("UPDATE content SET data = salt", r"record 1: its content is damaged"),
@@ -343,6 +346,38 @@ def test_a_server_that_is_not_there_is_said_so_without_its_password() -> None:
         open_records("postgresql://cds:secret@127.0.0.1:1/none")
     assert "cannot be reached" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_a_disk_that_is_all_but_full_is_found_before_a_record_is_lost_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = open_records(f"sqlite:///{tmp_path / 'r.sqlite3'}")
+    records.check_writable()
+    left = shutil.disk_usage(tmp_path)._replace(free=LEAST_ROOM - 1)
+    monkeypatch.setattr("cds.records.database.shutil.disk_usage", lambda _: left)
+    with pytest.raises(RecordsUnavailable, match=r"16\.0 MB are left on the disk"):
+        records.check_writable()
+    records.close()
+
+
+def test_asking_whether_it_can_be_written_commits_to_the_disk_and_leaves_no_trace(tmp_path: Path) -> None:
+    file = tmp_path / "r.sqlite3"
+    records = open_records(f"sqlite:///{file}")
+    ahead = file.with_name(f"{file.name}-wal")
+    before = ahead.stat().st_size
+    records.check_writable()
+    assert ahead.stat().st_size > before
+    assert records.head()[0] == 0
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM seen_token").fetchone() == (0,)
+    records.close()
+
+
+def test_what_cannot_be_read_is_not_said_to_be_unrecorded(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'r.sqlite3'}")
+    with pytest.raises(RecordsUnavailable, match="nothing was read"):
+        Records(engine).head()
+    engine.dispose()
 
 
 def test_a_full_disk_is_said_so_and_leaves_the_chain_whole(tmp_path: Path, decision: Decision, case: Case) -> None:

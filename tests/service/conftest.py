@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from starlette.testclient import TestClient
 
 from cds.ruleset import RuleSet, load_rules
 from cds.service import Settings, create_app
+from cds.service.logs import log_to
 
 Json = dict[str, Any]
 
@@ -65,3 +68,16 @@ def post(client: TestClient) -> Callable[..., httpx2.Response]:
         return client.post(f"/evaluate{query}", content=content, headers=sent)
 
     return send
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the service logs at any level, as it goes to standard error."""
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before, level, ours = list(root.handlers), root.level, logging.getLogger("cds").level
+    log_to(stream, "debug")  # type: ignore[arg-type]
+    yield stream
+    root.handlers[:] = before
+    root.setLevel(level)
+    logging.getLogger("cds").setLevel(ours)

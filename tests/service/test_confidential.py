@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from starlette.testclient import TestClient
 from cds.api import answered
 from cds.errors import EngineFailure
 from cds.service import Settings, create_app
-from cds.service.logs import log_to
 
 Json = dict[str, Any]
 SHORTEST = 4
@@ -77,31 +75,19 @@ def hook_call(bundle: Json) -> Json:
     }  # fmt: skip
 
 
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    root = logging.getLogger()
-    before, level, ours = list(root.handlers), root.level, logging.getLogger("cds").level
-    log_to(stream, "debug")  # type: ignore[arg-type]
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    logging.getLogger("cds").setLevel(ours)
-
-
 def told_of(stream: io.StringIO) -> list[str]:
     """The log lines without their time and level: today is a day, and `error` a word, in many records."""
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     return [json.dumps({name: line[name] for name in line if name not in ("time", "level")}) for line in lines]
 
 
-@pytest.mark.slow
 def application(bundle: Json) -> Json:
     patient = next(e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient")
     subject = {"name": "subject", "valueString": f"Patient/{patient['id']}"}
     return {"resourceType": "Parameters", "parameter": [subject, {"name": "data", "resource": bundle}]}
 
 
+@pytest.mark.slow
 def test_no_value_of_any_example_is_in_a_log_line_or_a_metric(
     rules: Path, repository: Path, bundles: list[Json], values: set[str], log: io.StringIO
 ) -> None:

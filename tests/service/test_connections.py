@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
+import logging
 import socket
 import threading
 import time
@@ -29,10 +31,10 @@ async def slowly(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def served(most: int, seconds: float) -> Iterator[Callable[[], socket.socket]]:
+def served(most: int, seconds: float, app: Any = slowly) -> Iterator[Callable[[], socket.socket]]:
     http: Any = functools.partial(Connection, most=most, seconds=seconds)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(slowly, http=http, lifespan="off", log_config=None, timeout_keep_alive=PATIENCE)
+    config = uvicorn.Config(app, http=http, lifespan="off", log_config=None, timeout_keep_alive=PATIENCE)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -101,6 +103,51 @@ def test_one_too_many_is_closed_and_its_place_is_free_again() -> None:
             if not read:  # the place of the one that left is not free yet
                 connection = connect()
         assert read.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    ],
+)
+def test_what_is_no_http_gets_an_operation_outcome_and_the_connection_ends(said: bytes) -> None:
+    with served(10, PATIENCE) as connect:
+        connection = connect()
+        connection.sendall(said)
+        head, _, body = ending(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/fhir+json" in head
+    assert b"connection: close" in head
+    assert b"content-security-policy" in head
+    assert json.loads(body)["issue"][0]["details"]["coding"] == [{"code": "malformed-request"}]
+
+
+def test_an_answer_that_has_begun_is_broken_off_where_the_rest_of_the_request_is_no_http(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def line_by_line(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            await send({"type": "http.response.body", "body": b"line", "more_body": True})
+        await send({"type": "http.response.body", "body": b"never"})
+
+    with served(10, PATIENCE, line_by_line) as connect, caplog.at_level(logging.ERROR):
+        connection, read = connect(), b""
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        while b"line" not in read:
+            more = connection.recv(1000)
+            assert more
+            read += more
+        connection.sendall(b"ZZ\r\n")
+        rest = ending(connection)
+    assert read.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1" not in rest
+    assert b"never" not in rest
+    assert not caplog.records
 
 
 def test_there_are_no_more_connections_than_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,29 @@ def test_every_request_has_an_id_of_a_form_that_names_nobody(client: TestClient)
     assert uuid.UUID(other).version == 4
 
 
+HEADED = (
+    "/health", "/health/ready", "/version", "/metrics", "/openapi.json", "/cds-services", "/fhir/metadata",
+    "/fhir/PlanDefinition", "/", "/rules", "/style.css", "/fhir/PlanDefinition/none", "/board", "/nowhere", "/evaluate",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", HEADED)
+def test_head_is_answered_as_get_is_without_the_body(client: TestClient, path: str) -> None:
+    got = client.get(path, follow_redirects=False)
+    head = client.head(path, follow_redirects=False)
+    own = {"x-request-id", "date", *({"content-length"} if path == "/metrics" else ())}
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    assert {k: v for k, v in head.headers.items() if k not in own} == {
+        k: v for k, v in got.headers.items() if k not in own
+    }
+
+
+def test_where_get_is_allowed_head_is_said_to_be(client: TestClient) -> None:
+    assert client.post("/health").headers["allow"] == "GET, HEAD"
+    assert client.get("/evaluate").headers["allow"] == "POST"
+
+
 def test_after_a_body_of_two_lengths_the_connection_is_closed(client: TestClient) -> None:
     two = {"content-length": "5", "transfer-encoding": "chunked"}
     assert client.post("/evaluate", content=b"", headers=two).headers["connection"] == "close"
@@ -144,6 +167,8 @@ def test_the_settings_in_force_are_shown_without_secrets(
         ("CDS_LARGE_HELD", "19999999", "could never be read"),
         ("CDS_PSEUDONYM_KEY", "a-short-secret", "shorter than 16"),
         ("CDS_CLIENTS", "secret: no JSON", "CDS_CLIENTS: it is no JSON"),
+        ("CDS_CLIENTS", '[{"issuer": "https://ehr.example.org"}]', "CDS_CLIENTS[0].keys: it is missing; give it"),
+        ("CDS_WORKERS", "0", "CDS_WORKERS: it has to be greater than or equal to 1"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(
@@ -255,7 +280,9 @@ def test_a_rule_set_that_is_gone_is_refused(folder: Path) -> None:
     assert not renew(Settings(rules=folder), evaluations, Metrics())
 
 
-def test_the_shelf_of_several_workers_holds_the_last_one_that_passed(folder: Path, tmp_path: Path) -> None:
+def test_the_shelf_of_several_workers_holds_the_last_one_that_passed(
+    folder: Path, tmp_path: Path, lines: io.StringIO
+) -> None:
     overlay = tmp_path / "ours.yaml"
     overlay.write_text("label: Invented\nparameters:\n  threatDistance: {value: 12, unit: mm}\n", encoding="utf-8")
     shelf = Shelf(tmp_path / "shelf", Settings(rules=folder, overlay=overlay))
@@ -271,6 +298,8 @@ def test_the_shelf_of_several_workers_holds_the_last_one_that_passed(folder: Pat
     spoil(folder)
     assert not shelf.offer()
     assert in_force() == (version, ("threatDistance",))
+    (finding,) = json.loads(lines.getvalue())["findings"]
+    assert finding.startswith(f"{folder.name}/"), "the copy is gone, and nobody can look there"
     shutil.rmtree(folder)
     assert not shelf.offer()
     assert in_force() == (version, ("threatDistance",))

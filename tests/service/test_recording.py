@@ -112,6 +112,16 @@ def test_a_service_whose_database_can_be_read_and_not_written_is_not_ready(rules
         assert client.get("/health/ready").status_code == 503
 
 
+def test_a_service_whose_disk_is_all_but_full_is_not_ready(
+    rules: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client_of(rules, file) as client:
+        assert client.get("/health/ready").status_code == 200
+        monkeypatch.setattr("cds.records.database.LEAST_ROOM", sys.maxsize)
+        monkeypatch.setattr("cds.service.app._PROBE_KEPT", 0.0)
+        assert client.get("/health/ready").status_code == 503
+
+
 def test_asking_whether_it_is_ready_records_nothing(rules: Path, file: Path) -> None:
     with client_of(rules, file) as client:
         assert client.get("/health/ready").status_code == 200

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cds.explanation import words
-from cds.explanation.answer import NO_DIRECTIVE, reference
+from cds.explanation.answer import NO_DIRECTIVE
 from cds.explanation.layout import printable
 from cds.explanation.markdown import escaped
 from cds.explanation.reasons import grouped, holds_back, is_asked, may_hold_back, missing_facts, rank, rule_list
+from cds.explanation.references import reference
 from cds.recommendation.model import (
     EvidencePart,
     LesionPart,
@@ -302,8 +303,9 @@ class _Text:
         return "\n".join([*self._lines, f"*{markdown(NO_DIRECTIVE)}*"])
 
     def links(self) -> tuple[tuple[str, str], ...]:
-        """The works cited that have an address, each with its name."""
-        named = ((cite, url) for cite, url in self._cited.items() if url and url.startswith("https://"))
+        """The works cited that have an address, each as the list of references has it."""
+        told = {cite: f"{cite}: {reference(self._answer.references.get(cite))}" for cite in self._cited}
+        named = ((told[cite], url) for cite, url in self._cited.items() if url and url.startswith("https://"))
         return tuple(named)[:MOST_CITED]
 
     def _heading(self, text: str) -> None:

@@ -48,7 +48,11 @@ _CALL: Final = {
 }  # fmt: skip
 _CALLED: Final = {
     "hook": "patient-view", "hookInstance": _INSTANCE, "context": {"userId": "Practitioner/1", "patientId": "p"},
-    "prefetch": {"patient": {"resourceType": "Patient", "id": "p", "birthDate": "1957-04"}, "conditions": None},
+    "prefetch": {
+        "patient": {"resourceType": "Patient", "id": "p", "birthDate": "1957-04"},
+        # A null, which says the same, would not be kept in the description.
+        "conditions": {"resourceType": "Bundle", "type": "searchset", "total": 0},
+    },
 }  # fmt: skip
 _REPORT: Final = {
     "type": "object", "title": "Feedback", "required": ["feedback"],
@@ -79,27 +83,28 @@ _SERVICES: Final = {"type": "object", "required": ["services"], "properties": {"
 
 def discovery_operation() -> dict[str, Any]:
     """`GET /cds-services`."""
-    return {"responses": _responses("Every service with its prefetch", _SERVICES, 401, 403, 429, 500)}
+    return {"responses": _responses("Every service with its prefetch", {"schema": _SERVICES}, 401, 403, 429, 500)}
 
 
 def call_operation() -> dict[str, Any]:
     """`POST /cds-services/{id}`."""
     return {
-        "responses": _responses("The cards, perhaps none", _CARDS, *_ERRORS),
+        "responses": _responses("The cards, perhaps none", {"schema": _CARDS, "example": {"cards": []}}, *_ERRORS),
         "openapi_extra": _asked(_CALL, _CALLED),
     }
 
 
 def feedback_operation() -> dict[str, Any]:
     """`POST /cds-services/{id}/feedback`."""
-    told = _responses("It was taken", {"type": "object"}, *(status for status in _ERRORS if status not in (412, 422)))
+    errors = (status for status in _ERRORS if status not in (412, 422))
+    told = _responses("It was taken", {"schema": {"type": "object"}, "example": {}}, *errors)
     return {"responses": told, "openapi_extra": _asked(_REPORT, _REPORTED)}
 
 
-def _responses(says: str, schema: dict[str, Any], *errors: int) -> dict[int | str, dict[str, Any]]:
+def _responses(says: str, told: dict[str, Any], *errors: int) -> dict[int | str, dict[str, Any]]:
     content = {FHIR_JSON: {"schema": _OUTCOME}}
     return {
-        200: {"description": says, "content": {"application/json": {"schema": schema}}},
+        200: {"description": says, "content": {"application/json": told}},
         **{status: {"description": _ERRORS[status], "content": content} for status in errors},
     }
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from cds.errors import Issue, UnusableInput
 from cds.intake.document import parse_document
 from cds.recommendation.model import ObligationPart, Recommendation
-from cds.records import Author
+from cds.records import Author, RecordsUnavailable
 from cds.records import Card as RecordedCard
 from cds.ruleset import RuleSet
 from cds.service.hooks import advice
@@ -34,9 +34,9 @@ from cds.service.hooks.envelope import (
 from cds.service.hooks.feedback import read_report
 from cds.service.hooks.fhir_server import ClientFactory, FhirServer, allowed_base, found_in, new_client
 from cds.service.hooks.orders import ORDER_TYPE, Order, drafts, read_orders
-from cds.service.hooks.prefetch import Found, Part, other_patients, receive
+from cds.service.hooks.prefetch import Found, Part, State, other_patients, receive
 from cds.service.hooks.problems import MISSING, NO_SERVICE, NotAnswered, refusal
-from cds.service.hooks.services import INDISPENSABLE, REVIEW, discovery, services_of, templates
+from cds.service.hooks.services import INDISPENSABLE, PATIENT, REVIEW, discovery, services_of, templates
 from cds.service.hooks.settings import HooksSettings
 from cds.service.hooks.unchecked import unchecked
 from cds.service.outcomes import Refused, status_of
@@ -72,7 +72,9 @@ class _Case:
 
     @property
     def not_whole(self) -> tuple[str, ...]:
-        return tuple(part.key for part in self.parts.values() if not part.complete)
+        """The keys of which something is missing. There always is a patient: that none was found is such a lack."""
+        lacking = (part.key for part in self.parts.values() if not part.complete)
+        return (*((PATIENT,) if self.parts[PATIENT].state is State.NONE else ()), *lacking)
 
 
 def add_to(app: FastAPI, runtime: Runtime, *, client: ClientFactory = new_client) -> None:
@@ -137,12 +139,21 @@ class Door:
             raise NotAnswered(status_of(error.issues), composed.placed(error.issues)) from error
         told = tuple(self._advice(decided.answer, case, composed.bundle, rules))
         cards = tuple(self._card(each, decided.answer, decided.record, case, rules, arrived) for each in told)
-        records, record = self._runtime.records, decided.record
-        if records is not None and record is not None and cards:
+        if decided.record is not None and cards:
             kept = [_recorded(card, each) for card, each in zip(cards, told, strict=True)]
-            author = _author(caller)
-            await anyio.to_thread.run_sync(lambda: records.append_cards(record, kept, service=service, author=author))
+            await self._keep(decided.record, kept, service, _author(caller))
         return JSONResponse(response(cards))
+
+    async def _keep(self, record: str, cards: list[RecordedCard], service: str, author: Author | None) -> None:
+        """Record which cards are shown. Raises `RecordsUnavailable` where they have to be recorded and cannot be."""
+        records = self._runtime.records
+        assert records is not None, "there is the record of a decision"
+        try:
+            await anyio.to_thread.run_sync(lambda: records.append_cards(record, cards, service=service, author=author))
+        except RecordsUnavailable as error:
+            LOG.error("cards not recorded: %s", error)
+            if self._runtime.settings.recording == "required":
+                raise
 
     async def feedback(self, request: Request) -> Response:
         """Keep what became of cards. A card that nobody knows here is accepted."""
@@ -155,7 +166,13 @@ class Door:
         if records is None:
             LOG.warning("feedback about %d cards was not kept: records are off", len(reports))
         else:
-            await anyio.to_thread.run_sync(lambda: [records.append_feedback(each) for each in reports])
+            try:
+                await anyio.to_thread.run_sync(lambda: [records.append_feedback(each) for each in reports])
+            except RecordsUnavailable as error:
+                LOG.error("feedback not recorded: %s", error)
+                details = "what became of the cards cannot be recorded now; send it again later"
+                again = {"Retry-After": "5"}
+                raise NotAnswered(503, [Issue("error", error.code, "", details)], again) from error
         return JSONResponse(_KEPT)
 
     def _service(self, request: Request) -> str:
@@ -170,7 +187,7 @@ class Door:
         try:
             return await body_of(request, JSON_TYPES, settings.largest_body, settings.body_seconds)
         except Refused as error:  # whatever the client accepts: CDS Hooks speaks of problems in FHIR's words
-            raise NotAnswered(error.status, error.issues) from error
+            raise NotAnswered(error.status, error.issues, error.headers) from error
 
     def _parsed(self, content: bytes) -> Mapping[str, object]:
         try:
@@ -296,16 +313,16 @@ class Door:
             links=self._links(address, record, told), extension={hooks.extension: trace},
         )  # fmt: skip
 
-    def _case_page(self, record: str | None) -> str:
-        """Where the whole answer with its derivation is read."""
-        return f"{self._settings.base}/board/records/{record}" if record is not None else f"{self._settings.base}/"
+    def _case_page(self, record: str | None) -> str | None:
+        """Where the whole answer with its derivation is read; `None` where it was not recorded."""
+        return f"{self._settings.base}/board/records/{record}" if record is not None else None
 
-    def _links(self, address: str, record: str | None, told: advice.Advice) -> tuple[Link, ...]:
-        links = [Link(label="The case, with every reason", url=address)]
+    def _links(self, address: str | None, record: str | None, told: advice.Advice) -> tuple[Link, ...]:
+        links = [Link(label="The case, with every reason", url=address)] if address is not None else []
         if self._settings.smart_launch is not None:
             context = f'{{"record":"{record}"}}' if record is not None else None
-            address = self._settings.smart_launch
-            links.append(Link(label="The case in the board's app", url=address, type="smart", appContext=context))
+            launch = self._settings.smart_launch
+            links.append(Link(label="The case in the board's app", url=launch, type="smart", appContext=context))
         return (*links, *(Link(label=cite, url=url) for cite, url in told.cited))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from cds.errors import Issue
 from cds.intake.remarks import shown
@@ -22,6 +23,31 @@ Json = Mapping[str, object]
 UUID: Final = r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
 _ID: Final = r"^[A-Za-z0-9\-.]{1,64}$"
 _REFERENCE: Final = r"^[A-Za-z]{1,64}/[A-Za-z0-9\-.]{1,64}$"
+_ORDERING: Final = r"^(Practitioner|PractitionerRole)/[A-Za-z0-9\-.]{1,64}$"
+_VIEWING: Final = r"^(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}$"
+_FORMS: Final = {
+    UUID: "it is no UUID; send one as `d1577c69-dfbe-44ad-ba6d-3e05e953b2ea`",
+    _ID: "it is no id of a resource; send the bare id, of letters, digits, `-` and `.`",
+    _REFERENCE: "it is no reference; send the type and the id, as `ServiceRequest/17`",
+    _ORDERING: "it is no user of this hook; send the type and the id, as `Practitioner/17` or `PractitionerRole/17`",
+    _VIEWING: "it is no user; send `Practitioner/17`, or the like of a PractitionerRole, Patient or RelatedPerson",
+}
+"""What is wrong with a text that is not of a form, and how it is written."""
+_KINDS: Final = {
+    "missing": "it is missing; send it",
+    "string_type": "it is no text; send a JSON string",
+    "dict_type": "it is no object; send a JSON object",
+    "model_type": "it is no object; send a JSON object",
+    "tuple_type": "it is no list; send a JSON array",
+    "int_type": "it is no whole number; send one",
+    "greater_than": "it is too small; send more than {gt}",
+    "literal_error": "it is none of the values that are known; send {expected}",
+    "too_short": "it is empty; send at least one",
+    "too_long": "it holds too many; send at most {max_length} at once",
+    "string_too_short": "it is empty; send a text, or leave it out",
+    "string_too_long": "it is too long; send at most {max_length} characters",
+}
+"""What is wrong, by the kind of problem that the models tell."""
 
 
 class Sent(BaseModel):
@@ -39,10 +65,8 @@ def _bare(type_: str) -> BeforeValidator:
 PatientId = Annotated[str, _bare("Patient"), Field(pattern=_ID)]
 EncounterId = Annotated[str, _bare("Encounter"), Field(pattern=_ID)]
 Reference = Annotated[str, Field(pattern=_REFERENCE)]
-Ordering = Annotated[str, Field(pattern=r"^(Practitioner|PractitionerRole)/[A-Za-z0-9\-.]{1,64}$")]
-Viewing = Annotated[
-    str, Field(pattern=r"^(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}$")
-]
+Ordering = Annotated[str, Field(pattern=_ORDERING)]
+Viewing = Annotated[str, Field(pattern=_VIEWING)]
 
 
 class Context(Sent):
@@ -199,10 +223,23 @@ def _warnings(context: Json, call: Call) -> Iterable[str]:
 
 def problems_of(error: ValidationError, within: tuple[str, ...] = ()) -> Iterable[Issue]:
     """What is wrong with what was sent, each with its place; nothing of it is repeated."""
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+    problems = error.errors(include_url=False, include_input=False)
+    for problem in problems:
+        place = problem["loc"]
+        within_it = (each for each in problems if each["loc"] != place and each["loc"][: len(place)] == place)
+        if problem["type"] == "too_short" and any(within_it):
+            continue  # a list is not too short because what stands in it is wrong
         path = ""
-        for part in (*within, *problem["loc"]):
+        for part in (*within, *place):
             path += f"[{part}]" if isinstance(part, int) else f"{'.' if path else ''}{shown(part)}"
-        message = str(problem["msg"]).removeprefix("Value error, ")
-        details = "it is missing; send it" if problem["type"] == "missing" else f"{message[:1].lower()}{message[1:]}"
-        yield Issue("error", BAD_REQUEST, path, re.sub(r"\.$", "", details))
+        yield Issue("error", BAD_REQUEST, path, _details(problem))
+
+
+def _details(problem: ErrorDetails) -> str:
+    bounds = problem.get("ctx", {})
+    if problem["type"] == "string_pattern_mismatch":
+        return _FORMS[bounds["pattern"]]
+    if problem["type"] in _KINDS:
+        return _KINDS[problem["type"]].format_map(bounds)
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return re.sub(r"\.$", "", f"{message[:1].lower()}{message[1:]}")

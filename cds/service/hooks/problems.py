@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -25,9 +25,9 @@ class NotAnswered(Refused):
     412
     """
 
-    def __init__(self, status: int, issues: Iterable[Issue]) -> None:
+    def __init__(self, status: int, issues: Iterable[Issue], headers: Mapping[str, str] | None = None) -> None:
         told = tuple(issues)
-        super().__init__(status, told[0].code, "; ".join(f"{i.expression}: {i.details}" for i in told))
+        super().__init__(status, told[0].code, "; ".join(f"{i.expression}: {i.details}" for i in told), headers)
         self.issues = told
 
 
@@ -39,4 +39,4 @@ def refusal(error: NotAnswered) -> Response:
         issue["code"] = _TYPES.get(code, issue["code"])
         issue["diagnostics"] = ": ".join([*issue.get("expression", ()), issue["details"]["text"]])
     content = json.dumps(outcome, ensure_ascii=False).encode()
-    return Response(content, status_code=error.status, media_type=FHIR_JSON)
+    return Response(content, status_code=error.status, media_type=FHIR_JSON, headers=error.headers)

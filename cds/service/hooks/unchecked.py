@@ -15,8 +15,9 @@ from typing import Final
 from cds.intake.bundle import Entry
 from cds.intake.coding import concept
 from cds.intake.document import Json, child, children, string
-from cds.intake.lesions import Standing, is_cancer, is_tumour, standing
+from cds.intake.standing import Standing, standing
 from cds.intake.subjects import in_head_and_neck
+from cds.intake.tumours import is_cancer, is_tumour
 from cds.recommendation.model import LesionPart, Recommendation
 from cds.ruleset import RuleSet
 from cds.service.hooks.orders import Order

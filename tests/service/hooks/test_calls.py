@@ -69,6 +69,35 @@ def test_every_problem_of_a_call_is_named_at_once(view: Post) -> None:
     assert places == {"hook", "hookInstance", "context.patientId", "context.userId", "prefetch"}
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: c.update(hookInstance="1"), "hookInstance: it is no UUID; send one as `d1577c69-"),
+        (lambda c: c["context"].update(patientId=7), "context.patientId: it is no text; send a JSON string"),
+        (lambda c: c["context"].update(userId="a"), "context.userId: it is no user of this hook; send the"),
+        (lambda c: c["context"].update(encounterId="a/b"), "context.encounterId: it is no id of a resource; send the"),
+        (lambda c: c["context"].update(selections=[]), "context.selections: it is empty; send at least one"),
+        (lambda c: c["context"].update(selections=["x"]), "context.selections[0]: it is no reference; send the type"),
+        (lambda c: c["context"].update(selections="x"), "context.selections: it is no list; send a JSON array"),
+        (lambda c: c["context"]["draftOrders"].update(resourceType="x"), "it is none of the values that are known;"),
+        (lambda c: c.update(prefetch=[]), "prefetch: it is no object; send a JSON object"),
+        (lambda c: c.update(fhirServer=1), "fhirServer: it is no text; send a JSON string"),
+        (
+            lambda c: c.update(fhirServer=FHIR, fhirAuthorization={**grant(), "expires_in": 0}),
+            "fhirAuthorization.expires_in: it is too small; send more than 0",
+        ),
+    ],
+)  # fmt: skip
+def test_every_problem_says_what_is_wrong_and_what_to_send_and_is_told_once(
+    check: Post, examples: Examples, change: Callable[[Json], Any], told: str
+) -> None:
+    call = examples.sign("01", draft(CRYOABLATION, examples.patient("01")), hook="order-select")
+    call["context"]["selections"] = ["ServiceRequest/order-1"]
+    change(call)
+    (issue,) = issues(check(call))
+    assert told in issue["diagnostics"]
+
+
 def test_item_22_a_token_needs_the_server_that_it_is_for(view: Post, examples: Examples) -> None:
     response = view(examples.view("01", fhirAuthorization=grant()))
     assert response.status_code == 400

@@ -51,6 +51,16 @@ def test_item_05_null_says_that_there_is_none_and_is_neither_400_nor_412(view: P
     assert view(everything).json() == {"cards": []}
 
 
+def test_no_patient_found_is_said_on_the_cards_of_a_record_that_names_a_tumour(view: Post, examples: Examples) -> None:
+    """There always is a patient in context. Without the date of birth the scope is open, and silence would answer."""
+    call = examples.view("01")
+    call["prefetch"]["patient"] = None
+    (card,) = view(call).json()["cards"]
+    assert card["indicator"] == "warning"
+    assert "could not be checked" in card["summary"]
+    assert "Not obtained in full: patient" in card["detail"]
+
+
 def test_item_30_a_missing_key_is_no_answer_and_null_and_an_empty_searchset_are() -> None:
     problems: list[Issue] = []
     assert receive({}, {"k": "Condition?x"}, problems)["k"].state is State.MISSING

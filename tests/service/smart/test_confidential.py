@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
-import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from cds.service.logs import log_to
 from cds.service.settings import SmartApp
 from tests.service.smart.conftest import PUBLIC, Make, begun
 from tests.service.smart.ehr import CLIENT, HOST, SERVER, TOKEN, Ehr
 
 SECRET = "a-secret-that-nobody-may-log"
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    root = logging.getLogger()
-    before, level, ours = list(root.handlers), root.level, logging.getLogger("cds").level
-    log_to(stream, "debug")  # type: ignore[arg-type]
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    logging.getLogger("cds").setLevel(ours)
 
 
 def secrets_of(client: TestClient, ehr: Ehr, back: str) -> set[str]:

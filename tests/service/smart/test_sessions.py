@@ -154,7 +154,7 @@ def test_every_way_to_read_records_was_thought_of() -> None:
     """Another method of `Records` is either restricted, or named here because it tells nothing of a patient."""
     harmless = {
         "append_decision", "append_prepared", "append_cards", "append_feedback", "append_board_decision", "head",
-        "case", "override_rates", "check_writable", "verify", "erase_before", "is_first_use", "pseudonyms",
+        "case", "has_any", "override_rates", "check_writable", "verify", "erase_before", "is_first_use", "pseudonyms",
     }  # fmt: skip
     public = {name for name in vars(Records) if not name.startswith("_")}
     assert public - set(vars(PatientRecords)) == harmless
