@@ -33,6 +33,11 @@ def read_case(
 
     `lesion` keeps one lesion by its id; `limits` are the caps on what is read. Raises `UnusableInput` with every
     problem of the bundle.
+
+    >>> patient = {"resourceType": "Patient", "id": "p", "birthDate": "1957-04"}
+    >>> bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": patient}]}
+    >>> str(read_case(bundle, as_of=dt.date(2026, 11, 22)).patient["ageYears"].value)
+    '69'
     """
     if problems := argument_problems(bundle, as_of):
         raise UnusableInput(problems)
@@ -87,6 +92,11 @@ def evaluate(
 
     `phase` is `decision`, `planning` or `follow-up`. Raises `UnusableInput` with every problem of the bundle, and
     `NoAdvice` where the two engines disagree or one fails: an error never looks like an answer.
+
+    >>> patient = {"resourceType": "Patient", "id": "p", "birthDate": "1957-04"}
+    >>> bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": patient}]}
+    >>> evaluate(bundle, as_of=dt.date(2026, 11, 22)).lesions
+    ()
     """
     return answered(bundle, as_of=as_of, phase=phase, rules=rules, lesion=lesion, limits=limits)[1]
 

@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--exact", action="store_true", help="with --changes: by the solver also what takes more "
                          "changes at once than are searched, or that nothing does")  # fmt: skip
 
-    check = command("check", "check:run", "check a rule set: form, names, types, units, references",
+    check = command("check", "check:run", "check a rule set: form, names, types, units, references, worked cases",
                     "cds check rules/recurrent-head-and-neck --as-of 2026-11-22")  # fmt: skip
     _rule_folder(check)
     check.add_argument("--as-of", metavar="DATE", type=_day, help="the day on which reviews are due (default: today)")
@@ -216,7 +216,8 @@ def _parser() -> argparse.ArgumentParser:
         help="schema: the JSON schema of what `cds evaluate` prints; governance: who answers for the rules, and which "
         "data of a patient they use; rulebook: every rule and threshold as a page of Markdown; "
         "fhir: the rules as a PlanDefinition, with all that belongs to it, in a Bundle; "
-        "cql: the rules as a library of CQL; rules-schema: the JSON schemas of rule files, for editors",
+        "cql: the rules as a library of CQL; rules-schema: the JSON schemas of rule files, claims and worked cases, "
+        "for editors",
     )  # fmt: skip
     export.add_argument("--out", metavar="PATH", help="rulebook: the folder to write the pages into; cql: the file; "
                         "rules-schema: the folder")
@@ -232,29 +233,30 @@ def _analysis(command: Callable[[str, str, str, str], argparse.ArgumentParser]) 
     verify = command("verify", "verify:run", "prove what must hold for every patient, or print a patient against it",
                      "cds verify rules/recurrent-head-and-neck --as-of 2026-11-22")  # fmt: skip
     _rule_folder(verify)
-    verify.add_argument("--as-of", metavar="DATE", type=_day, help="the day on which waivers are due (default: today)")
-    verify.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+    _day_of_values(verify, "the day whose thresholds hold, and on which waivers are due")
+    _text(verify, "text", "json")
     _seconds(verify)
 
     compare = command("compare", "compare:run", "print who is treated differently by another version of a rule set",
-                      "cds compare HEAD rules/recurrent-head-and-neck --format md")  # fmt: skip
+                      "cds compare HEAD rules/recurrent-head-and-neck --as-of 2026-11-22 --format md")  # fmt: skip
     compare.add_argument("old", metavar="OLD", help="the folder of a rule set, a revision of git, or REVISION:FOLDER")
     compare.add_argument("new", metavar="NEW", help="the other version, named in the same way")
     compare.add_argument("--overlay", metavar="FILE", help="an institution's own thresholds (YAML), on NEW")
     compare.add_argument("--records", metavar="URL", help="a database of decision records to compare over, too")
+    _day_of_values(compare)
     _phase(compare)
-    compare.add_argument("--format", choices=["text", "md", "json"], default="text",
-                         help="text, md, json (default: text)")  # fmt: skip
+    _text(compare, "text", "md", "json")
     _seconds(compare)
 
     mutate = command("mutate", "mutate:run", "change every rule a little; print what no worked case notices",
-                     "cds mutate rules/recurrent-head-and-neck")  # fmt: skip
+                     "cds mutate rules/recurrent-head-and-neck --as-of 2026-11-22")  # fmt: skip
     cover = command("cover", "cover:run", "print the parts of conditions that no pair of worked cases shows to matter",
-                    "cds cover rules/recurrent-head-and-neck")  # fmt: skip
+                    "cds cover rules/recurrent-head-and-neck --as-of 2026-11-22")  # fmt: skip
     for each in (mutate, cover):
         _rule_folder(each)
+        _day_of_values(each)
         each.add_argument("--rule", metavar="ID", help="this criterion only")
-        each.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+        _text(each, "text", "json")
         _seconds(each)
     regions = command("regions", "regions:run", "print the grounds that can stand together against an option",
                       "cds regions cryoablation --slice patient.inr lesion.maxDiameter --out slice.svg")  # fmt: skip
@@ -263,10 +265,15 @@ def _analysis(command: Callable[[str, str, str, str], argparse.ArgumentParser]) 
     regions.add_argument("--slice", metavar="FACT", nargs=2, help="draw what becomes of it as two facts vary (SVG)")
     regions.add_argument("--base", metavar="CASE", help="slice: the patient otherwise, a worked case (YAML)")
     regions.add_argument("--out", metavar="FILE", help="slice: the file to write (default: standard output)")
-    regions.add_argument("--format", choices=["text", "json"], default="text", help="text, json (default: text)")
+    _text(regions, "text", "json")
+    _day_of_values(regions)
     _rules(regions)
     _seconds(regions)
     mutate.add_argument("--workers", type=_workers, default=2, help="processes that run the cases (default: 2)")
+
+
+def _day_of_values(parser: argparse.ArgumentParser, says: str = "the day whose thresholds hold") -> None:
+    parser.add_argument("--as-of", metavar="DATE", type=_day, help=f"{says} (default: today)")
 
 
 def _seconds(parser: argparse.ArgumentParser) -> None:

@@ -6,10 +6,16 @@
     │   ├── ConditionError      one problem of a condition: not in the language, or not fitting the vocabulary
     │   └── ConditionErrors     all problems of a condition                                   (both: cds.language)
     ├── CaseFileError           a case written by hand does not fit the vocabulary            (cds.case.reading)
+    ├── NotSupposable           a fact cannot be supposed as it is written                    (cds.case.supposing)
     ├── NotRebuildable          a case that no minimal bundle can say                         (cds.intake.rebuild)
     ├── Unsayable               a fact that no answer of the form can say          (cds.fhir_output.questionnaire)
-    ├── RecordsUnavailable, UnknownRecord, UnreadableRecord: the decision records             (cds.records)
+    ├── IncomparableFacts, UntrustedWitness, Undecided: what no proof about rule sets can say        (cds.analysis)
+    ├── UnknownCriterion, Unreachable: a criterion for which no case is made               (cds.testing.directed)
+    ├── RecordsUnavailable, UnknownRecord, UnreadableRecord, DecidedMeanwhile: the decision records   (cds.records)
     ├── NotFetched, NotAuthentic, NotAllowed: who asks                               (cds.service.security)
+    ├── Refused                 a request that gets an OperationOutcome and no answer         (cds.service.outcomes)
+    │   └── NotAnswered         … a call of a hook                                            (cds.service.hooks)
+    ├── UnusableArgument        an argument of the command line names nothing usable          (cds.commands)
     ├── UnitError               a unit is unknown, or two units measure different things
     └── NoAdvice                the engines disagree or one of them failed: there is no answer
         ├── EngineDisagreement  … the two engines decided a criterion differently

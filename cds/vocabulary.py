@@ -31,7 +31,7 @@ class Level(enum.Enum):
 
 
 class FactKind(enum.Enum):
-    """Who states a fact and how (`DESIGN`: facts)."""
+    """Who states a fact, and how."""
 
     MEASURE = "measure"
     FINDING = "finding"
@@ -177,3 +177,22 @@ class Vocabulary:
         return {
             level: tuple(definition for (its, _), definition in self.facts.items() if its is level) for level in Level
         }
+
+
+def level_of(word: str) -> Level:
+    """The level of the facts that a word before the point names; those of the other lesion of a pair are a lesion's.
+
+    >>> level_of("structure"), level_of("other")
+    (<Level.STRUCTURE: 'structure'>, <Level.LESION: 'lesion'>)
+    """
+    return Level.LESION if word == "other" else Level(word)
+
+
+def fact_key(path: str) -> tuple[Level, str]:
+    """The vocabulary's key of a fact that is named by its path.
+
+    >>> fact_key("lesion.site")
+    (<Level.LESION: 'lesion'>, 'site')
+    """
+    level, _, name = path.partition(".")
+    return Level(level), name

@@ -2,7 +2,7 @@
 
 They live beside the rules (`cases/*.yaml`) and are run by `cds test`. A case expects as much as its author wrote: the
 scope, verdicts with what is possible, the truth of single criteria, which objections are addressed, what would settle a
-verdict, what is owed, orders, protection.
+verdict, what is owed, orders, protection, what is enough to protect all structures together, alternatives.
 """
 
 from __future__ import annotations
@@ -15,17 +15,26 @@ from typing import Any, cast
 from cds.case.reading import CaseFileError, case_from_mapping
 from cds.errors import CdsError, Finding, Issue, NoAdvice, Position
 from cds.recommendation import recommend
-from cds.recommendation.model import LesionPart, OptionPart, ReasonPart, Recommendation, ThermoprotectionPart
+from cds.recommendation.model import (
+    LesionPart,
+    OptionPart,
+    ProtectionPlanPart,
+    ReasonPart,
+    Recommendation,
+    ThermoprotectionPart,
+)
 from cds.ruleset import RuleSet
 from cds.ruleset.documents import Document, KeyPath, read_document
 from cds.ruleset.model import PHASES, Phase
 
 Evaluate = Callable[..., Recommendation]
 
-_EXPECTED = ("scope", "options", "order", "thermoprotection", "obligations")
+_EXPECTED = ("scope", "options", "order", "thermoprotection", "plan", "obligations", "alternatives")
 _OF_OPTION = ("verdict", "possible", "standing", "declined", "reasons", "addressed", "settling")
 _OF_ORDER = ("possible", "withheld", "reasons")
 _OF_STRUCTURE = ("verdict", "measures", "monitoring", "covered_by_plan", "reasons")
+_OF_PLAN = ("sufficient", "with", "together", "excludes", "without_measure", "covered_by_plan")
+_KINDS = ("together", "excludes")
 _NOT_CONSIDERED = "not-considered"
 """What a case expects of a rule that says nothing at a place, as one about the vagus nerve at the skin."""
 
@@ -97,7 +106,7 @@ class _Run:
             return self.evaluate(case, self.rules, phase=cast(Phase, phase))
         except CaseFileError as error:
             for issue in error.issues:
-                self._fail(issue.code, _path(issue), f"{issue.expression}: {issue.details}")
+                self._fail(issue.code, key_path(issue), f"{issue.expression}: {issue.details}")
         except NoAdvice as error:
             self._fail(error.code, (), f"no advice: {error}")
         except CdsError as error:
@@ -112,9 +121,12 @@ class _Run:
             self._fail("nothing-expected", ("expect",), "the case expects nothing; write what the answer should say")
         if "scope" in expect:
             self._same(("expect", "scope"), answer.scope.truth, _word(expect["scope"]), "the scope")
+        if "alternatives" in expect:
+            found = [each.id for each in answer.alternatives]
+            self._same_set(("expect", "alternatives"), found, expect["alternatives"], "what stands beside the options")
         for section, check in (
-            ("options", self._options), ("order", self._order),
-            ("thermoprotection", self._protection), ("obligations", self._obligations),
+            ("options", self._options), ("order", self._order), ("thermoprotection", self._protection),
+            ("plan", self._plan), ("obligations", self._obligations),
         ):  # fmt: skip
             for lesion_id in self._mapping(("expect", section)):
                 path: KeyPath = ("expect", section, lesion_id)
@@ -221,6 +233,29 @@ class _Run:
         for rule, truth in self._mapping((*path, "reasons")).items():
             self._same((*path, "reasons", rule), found.get(rule, _NOT_CONSIDERED), _word(truth), f"`{rule}`")
 
+    def _plan(self, lesion: LesionPart, path: KeyPath) -> None:
+        expected = self._mapping(path, _OF_PLAN)
+        if lesion.protection_plan is None:
+            self._fail("unexpected", path, "nothing is planned: no structure is at risk, or the lesion is out of scope")
+        else:
+            self._together(lesion.protection_plan, expected, lesion.id, path)
+
+    def _together(self, plan: ProtectionPlanPart, expected: Mapping[str, Any], lesion: str, path: KeyPath) -> None:
+        """What all threatened structures come to together; every list is compared whole, in any order."""
+        if "sufficient" in expected:
+            sets = [sorted(each.measures) for each in plan.sufficient_sets]
+            wanted = [sorted(_listed(each)) for each in expected["sufficient"]]
+            self._same((*path, "sufficient"), sorted(sets), sorted(wanted), "what is enough")
+        said = {kind: [each.rule for each in plan.combinations if each.kind == kind] for kind in _KINDS}
+        said["with"] = list(dict.fromkeys(name for each in plan.sufficient_sets for name in each.with_))
+        said["without_measure"] = [each.removeprefix(f"{lesion}/") for each in plan.without_measure]
+        for key, found in said.items():
+            if key in expected:
+                self._same_set((*path, key), found, expected[key], key.replace("_", " "))
+        if "covered_by_plan" in expected:
+            self._same((*path, "covered_by_plan"), plan.covered_by_plan, _word(expected["covered_by_plan"]),
+                       "covered by plan")  # fmt: skip
+
     def _obligations(self, lesion: LesionPart, path: KeyPath) -> None:
         for key, due in self._mapping(path).items():
             rule, _, about = str(key).partition(" ")
@@ -274,8 +309,12 @@ def _shown(value: object) -> str:
     return f"`{value}`"
 
 
-def _path(issue: Issue) -> KeyPath:
-    """The key path of an issue of a case file, as far as it can be read back from its words."""
+def key_path(issue: Issue) -> KeyPath:
+    """The key path of an issue of a case file, as far as it can be read back from its words.
+
+    >>> key_path(Issue("error", "unknown-fact", "lesions[0].facts.sise", ""))
+    ('lesions', 0, 'facts', 'sise')
+    """
     parts: list[str | int] = []
     for part in issue.expression.replace("]", "").replace("[", ".").split("."):
         if part:

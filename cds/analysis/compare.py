@@ -1,7 +1,8 @@
 """Who is treated differently under another version of a rule set: a patient for each change, or a proof of none.
 
 Both versions are read over the same patients. What is asked, for each option: can a settled verdict turn into another,
-can a verdict become possible or impossible, and does any criterion come out differently?
+can a verdict become possible or impossible, and does any criterion come out differently? What no condition says is put
+to made-up patients (`cds.analysis.otherwise`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 from cds.analysis.formulas import Formula, Symbolic, both, either, no
 from cds.analysis.judging import Judgement, judged, untrusted
 from cds.analysis.meaning import Meaning
+from cds.analysis.otherwise import Otherwise
 from cds.analysis.statements import Outcome, Standing, Statement
 from cds.analysis.universe import Universe
 from cds.analysis.witness import AS_OF, Patients, Undecided, reported, smallest
@@ -29,7 +31,7 @@ from cds.reasoning.verdict import ORDER_OF_VERDICTS, Verdict
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Grounded, Parameter, Phase
 from cds.truth import Truth
-from cds.vocabulary import FactDefinition, StructureDefinition, Vocabulary
+from cds.vocabulary import FactDefinition, Vocabulary
 
 _CONDITIONS = frozenset({"when", "done", "condition"})
 """What a proof compares; everything else that a statement says is compared word for word."""
@@ -38,6 +40,11 @@ _WORDS = frozenset({
     "source", "banner", "outcomes",
 })  # fmt: skip
 """What is told of a statement. Whatever else it states otherwise (an order, say) may treat somebody differently."""
+
+_PLACES = frozenset({"for_each"})
+"""Where a criterion is decided: what it comes to is compared place by place."""
+_NOT_THERE, _UNSET = "not there", "unset"
+_NO_VALUE = frozenset({_NOT_THERE, _UNSET})
 
 
 class IncomparableFacts(CdsError):
@@ -83,6 +90,10 @@ class Comparison:
                 if option in self.old.options:
                     yield from self._verdicts(option)
         yield from self._criteria()
+        acting = {name: tuple(field for field in fields if field not in _WORDS | _PLACES)
+                  for name, fields in restated(self.old, self.new).items()}  # fmt: skip
+        otherwise = Otherwise(self.before, self.after, self.patients, self.seconds, self.as_of)
+        yield from otherwise.outcomes({name: fields for name, fields in acting.items() if fields})
 
     def _verdicts(self, option: str) -> Iterator[Outcome]:
         before = {verdict: self.before.possible(option, verdict) for verdict in ORDER_OF_VERDICTS}
@@ -258,32 +269,6 @@ def restated(old: RuleSet, new: RuleSet) -> dict[str, tuple[str, ...]]:
     }
 
 
-def acts_otherwise(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
-    """What may treat somebody differently and no proof here speaks of: another order, other days of a parameter."""
-    statements = (name for name, fields in restated(old, new).items() if not _WORDS.issuperset(fields))
-    days = (
-        f"days and earlier values of {name}"
-        for name, parameter in new.parameters.items()
-        if name in old.parameters and _earlier(old.parameters[name]) != _earlier(parameter)
-    )
-    listed = new.vocabulary.structures
-    structures = (
-        f"structure {name}"
-        for name in dict.fromkeys([*old.vocabulary.structures, *listed])
-        if _unlabelled(old.vocabulary.structures.get(name)) != _unlabelled(listed.get(name))
-    )
-    return (*statements, *days, *structures)
-
-
-def _unlabelled(structure: StructureDefinition | None) -> StructureDefinition | None:
-    return None if structure is None else replace(structure, label="")
-
-
-def _earlier(parameter: Parameter) -> tuple[object, ...]:
-    """What holds before the newest value, which alone is compared, and until when."""
-    return (parameter.since, *((value.since, value.value) for value in parameter.history))
-
-
 def _statements(rules: RuleSet) -> dict[str, BaseModel]:
     planner = rules.planner
     parts: tuple[Grounded, ...] = (
@@ -307,7 +292,28 @@ def moved(old: RuleSet, new: RuleSet) -> dict[str, tuple[str, str]]:
     return {name: (before, after) for name, (before, after) in told.items() if before != after}
 
 
+def moved_on_other_days(old: RuleSet, new: RuleSet, as_of: dt.date) -> dict[dt.date, dict[str, tuple[str, str]]]:
+    """The parameters that are moved on another day, and not so on `as_of`, by a day that stands for all of its period.
+
+    That day is the first of its period, or the last one before any value changed. Both versions are given as they were
+    loaded, not as they stand on a day.
+
+    >>> from cds.ruleset import load_rules
+    >>> moved_on_other_days(load_rules(), load_rules(), dt.date(2026, 11, 22))
+    {}
+    """
+    now = moved(old.on(as_of), new.on(as_of))
+    first_days = sorted({period.until for rules in (old, new) for period in rules.periods})
+    before_any = [first_days[0] - dt.timedelta(days=1)] if first_days else []
+    found = {
+        day: {name: pair for name, pair in moved(old.on(day), new.on(day)).items()
+              if now.get(name) != pair and not _NO_VALUE.issuperset(pair)}
+        for day in (*before_any, *first_days)
+    }  # fmt: skip
+    return {day: names for day, names in found.items() if names}
+
+
 def _told(parameter: Parameter | None) -> str:
     if parameter is None:
-        return "not there"
-    return "unset" if parameter.value is None else f"{parameter.value} {parameter.unit or ''}".rstrip()
+        return _NOT_THERE
+    return _UNSET if parameter.value is None else f"{parameter.value} {parameter.unit or ''}".rstrip()

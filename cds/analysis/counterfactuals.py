@@ -18,8 +18,8 @@ from cds.analysis.judging import untrusted
 from cds.analysis.meaning import Meaning
 from cds.analysis.universe import PATIENT, Universe, Variable, place
 from cds.analysis.witness import Undecided
-from cds.case import Fact, Facts, Known
-from cds.case.supposing import Place, subjects_of
+from cds.case import Fact, Facts, Known, subjects_of
+from cds.case.supposing import Place
 from cds.language.types import CodeType, NumberType
 from cds.quantities import Interval
 from cds.reasoning.changes import Change, Way, is_changeable

@@ -9,6 +9,7 @@ For each part that is not covered the solver makes the patients that are missing
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from cds.analysis.formulas import Formula, Symbolic, both, either
 from cds.analysis.judging import untrusted
 from cds.analysis.meaning import Conditions, Meaning, Somewhere
 from cds.analysis.universe import Universe
-from cds.analysis.witness import Patients, Undecided, reported, smallest
+from cds.analysis.witness import AS_OF, Patients, Undecided, reported, smallest
 from cds.case import Case
 from cds.language import children, print_expression
 from cds.language.syntax import (
@@ -181,6 +182,7 @@ class Cover:
     rules: RuleSet
     cases: Mapping[str, tuple[Case, Phase]]
     seconds: float = 20.0
+    as_of: dt.date = AS_OF
 
     @cached_property
     def seen(self) -> Mapping[tuple[str, Phase, Expression], dict[Half, str]]:
@@ -249,7 +251,7 @@ class Cover:
             name = part.criterion.id
             return (name, part.expression, half) in shown(case, self.rules, phase, name)
 
-        record = reported(self.universe, model)
+        record = reported(self.universe, model, self.as_of)
         if not shows(record.case()):
             raise untrusted(f"{part.text} decides {part.criterion.id}")
         return smallest(record, shows, wanted)

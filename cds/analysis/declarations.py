@@ -13,6 +13,11 @@ monotone:
     fact: structure.tumourDistance
     grows: larger
     never_adds: [TN-1]
+  - id: MON-2
+    says: A smaller INR never takes away that coagulation is good enough.
+    fact: patient.inr
+    grows: smaller
+    never_removes: [CR-6]
 waivers:
   - finding: redundant-rule:SS-3
     reason: Both reasons are shown to the board.
@@ -23,12 +28,21 @@ waivers:
 
 from __future__ import annotations
 
-import datetime as dt
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from cds.errors import Finding, Position, RuleSetError
 from cds.language import ConditionError, ConditionErrors, findings, parse, resolve
@@ -38,7 +52,7 @@ from cds.language.types import NumberType, QuantityType
 from cds.ruleset import RuleSet
 from cds.ruleset.documents import Document, read_document
 from cds.ruleset.files import shape_finding
-from cds.ruleset.model import Phase
+from cds.ruleset.model import Day, Phase
 from cds.ruleset.names import ConditionNames
 from cds.vocabulary import Level
 
@@ -63,17 +77,39 @@ class Invariant(_Part):
 
 
 class Monotone(_Part):
-    """As a number grows, or shrinks, and nothing else changes, none of these criteria becomes true that was not."""
+    """What cannot happen to some criteria as a number grows, or shrinks, and nothing else changes.
+
+    `never_adds`: none becomes true that was not, nor open that was false. `never_removes`: none becomes false that was
+    not, nor open that was true.
+    """
 
     id: str
     says: str
     fact: str
     grows: Literal["larger", "smaller"]
-    never_adds: tuple[str, ...] = Field(min_length=1)
+    never_adds: tuple[str, ...] = ()
+    never_removes: tuple[str, ...] = ()
     phase: Phase = "decision"
+
+    @model_validator(mode="after")
+    def _claims(self) -> Monotone:
+        if not self.never_adds and not self.never_removes:
+            raise ValueError("a claim lists criteria in `never_adds`, in `never_removes` or in both; name one")
+        return self
 
 
 _Told = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _named(finding: str) -> str:
+    if re.match(FINDING, finding) is None:
+        raise ValueError("it names no finding; write what stands in brackets after it, such as `redundant-rule:SS-3`")
+    return finding
+
+
+FINDING: Final = "^[a-z-]+:."
+"""A code and what it is about; a code alone names nothing that somebody has looked at."""
+_Finding = Annotated[str, AfterValidator(_named), WithJsonSchema({"type": "string", "pattern": FINDING})]
 
 
 class Waiver(_Part):
@@ -81,17 +117,19 @@ class Waiver(_Part):
     findings of a code: those of tomorrow were looked at by nobody.
     """
 
-    finding: Annotated[str, StringConstraints(pattern="^[a-z-]+:.")]
+    finding: _Finding
     reason: _Told
     author: _Told
-    until: dt.date
+    until: Day
 
     def covers(self, finding: str) -> bool:
         """Whether a finding is meant."""
         return finding == self.finding or finding.startswith(f"{self.finding}:")
 
 
-class _File(_Part):
+class DeclarationFile(_Part):
+    """`verification.yaml`."""
+
     invariants: tuple[Invariant, ...] = ()
     monotone: tuple[Monotone, ...] = ()
     waivers: tuple[Waiver, ...] = ()
@@ -104,7 +142,7 @@ class Declarations:
     ()
     """
 
-    def __init__(self, parts: _File, document: Document | None) -> None:
+    def __init__(self, parts: DeclarationFile, document: Document | None) -> None:
         self.invariants = parts.invariants
         self.monotone = parts.monotone
         self.waivers = parts.waivers
@@ -113,7 +151,7 @@ class Declarations:
     @staticmethod
     def none() -> Declarations:
         """A rule set that declares nothing."""
-        return Declarations(_File(), None)
+        return Declarations(DeclarationFile(), None)
 
     def position(self, part: str, index: int) -> Position:
         """Where one part stands, such as the second of the `waivers`."""
@@ -168,7 +206,7 @@ class Declarations:
             if f"{level}.{name}" not in numbers:
                 yield Finding("unknown-fact", place, _unknown("number of the vocabulary", monotone.fact, numbers))
             known = {criterion.id for criterion in rules.programs[monotone.phase].criteria}
-            for criterion in monotone.never_adds:
+            for criterion in (*monotone.never_adds, *monotone.never_removes):
                 if criterion not in known:
                     yield Finding("unknown-rule", place, _unknown("criterion of this phase", criterion, known))
 
@@ -190,6 +228,6 @@ def read_declarations(folder: Path) -> Declarations:
     if document.findings:
         raise RuleSetError(document.findings)
     try:
-        return Declarations(_File.model_validate(document.data or {}), document)
+        return Declarations(DeclarationFile.model_validate(document.data or {}, by_alias=True, by_name=False), document)
     except ValidationError as error:
-        raise RuleSetError([shape_finding(document, problem, _File) for problem in error.errors()]) from None
+        raise RuleSetError([shape_finding(document, problem, DeclarationFile) for problem in error.errors()]) from None

@@ -44,8 +44,13 @@ class Judgement:
 
     @cached_property
     def contexts(self) -> Contexts:
-        """Where criteria are decided."""
-        return contexts_of(self.case)
+        """Where criteria are decided: at the structures that this version knows, of those that the case has."""
+        known = self.rules.vocabulary.structures
+        lesions = (
+            replace(lesion, structures=tuple(each for each in lesion.structures if each.name in known))
+            for lesion in self.case.lesions
+        )
+        return contexts_of(replace(self.case, lesions=tuple(lesions)))
 
     @cached_property
     def truths(self) -> Mapping[tuple[str, str], Truth]:

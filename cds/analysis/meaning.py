@@ -6,7 +6,7 @@ evaluator's on generated cases (`tests/analysis`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -59,8 +59,8 @@ class Somewhere:
     members: Mapping[str, tuple[Somewhere, ...]]
 
 
-def places_of(universe: Universe) -> Mapping[Level, tuple[Somewhere, ...]]:
-    """Every place of any patient, by level."""
+def places_of(universe: Universe, known: Collection[str]) -> Mapping[Level, tuple[Somewhere, ...]]:
+    """Every place of any patient, by level, at structures that are `known`: of two versions one may have fewer."""
     structures = {
         lesion: tuple(
             Somewhere(
@@ -72,6 +72,7 @@ def places_of(universe: Universe) -> Mapping[Level, tuple[Somewhere, ...]]:
                 {},
             )
             for each in places
+            if each.name in known
         )
         for lesion, places in universe.structures.items()
     }
@@ -257,7 +258,7 @@ class Meaning:
     @cached_property
     def places(self) -> Mapping[Level, tuple[Somewhere, ...]]:
         """Every place of any patient."""
-        return places_of(self.universe)
+        return places_of(self.universe, self.rules.vocabulary.structures)
 
     @cached_property
     def criteria(self) -> Mapping[str, Criterion]:

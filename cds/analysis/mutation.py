@@ -11,6 +11,7 @@ or where what its truth does was changed.
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,15 +22,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from cds.analysis.formulas import Formula, either
+from cds.analysis.faults import Item, other_items, other_vocabularies, with_item
+from cds.analysis.formulas import YES, Formula, either
 from cds.analysis.judging import untrusted
 from cds.analysis.meaning import Meaning
+from cds.analysis.otherwise import Otherwise
 from cds.analysis.outline import outline, outlined, told
 from cds.analysis.population import Population, Row
 from cds.analysis.telling import Shown, differing, restated
 from cds.analysis.universe import Universe
-from cds.analysis.witness import Patients, Reported, Undecided, reported, smallest
-from cds.analysis.wording import Wording
+from cds.analysis.witness import AS_OF, Patients, Reported, Undecided, reported, smallest
+from cds.analysis.wording import Key, Wording
 from cds.case import Case
 from cds.case.reading import CaseFileError, case_from_mapping
 from cds.language import children, print_expression
@@ -56,8 +59,9 @@ from cds.reasoning.contexts import contexts_of
 from cds.reasoning.decision import decided_lesions
 from cds.recommendation.model import Recommendation
 from cds.ruleset import RuleSet
+from cds.ruleset.conditions import at_least
 from cds.ruleset.documents import Document, read_document
-from cds.ruleset.model import PHASES, Effect, MeasureRule, MeasureStatus, Phase, Preference, Rule
+from cds.ruleset.model import PHASES, Combination, Option, Phase, Rule
 from cds.vocabulary import Level, Vocabulary
 from cds.worked_cases import Evaluate, case_files, run_document
 
@@ -65,14 +69,6 @@ OTHER_COMPARISONS: Final[Mapping[str, tuple[ComparisonOperator, ...]]] = {
     "<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<"), "=": ("!=",), "!=": ("=",),
 }  # fmt: skip
 """What a comparison is mistaken for: the same with or without its end, and its opposite."""
-OTHER_EFFECTS: Final[Mapping[Effect, Effect]] = {
-    "requires": "excludes", "excludes": "against", "against": "excludes", "for": "against", "obliges": "informs",
-    "informs": "against",
-}  # fmt: skip
-OTHER_STATUS: Final[Mapping[MeasureStatus, MeasureStatus]] = {
-    "contraindicated": "advised-against", "advised-against": "contraindicated",
-}  # fmt: skip
-
 
 class Fate(enum.Enum):
     """What became of a mutant."""
@@ -98,7 +94,9 @@ class Mutant:
     what: str
     phases: tuple[Phase, ...]
     condition: Expression | None = None
-    item: Rule | MeasureRule | Preference | None = None
+    vocabulary: Vocabulary | None = None
+    item: Item | None = None
+    """Without a `condition` and a `vocabulary`: the rule, preference, … as it is now; none where it was dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ def mutants(wording: Wording, only: str | None = None) -> Iterator[Mutant]:
         texts = wording.definitions if subject in rules.definitions else wording.statements
         phases = tuple(each for each in PHASES if texts.get((subject, each)) == written)
         made = {written}
-        for what, condition in changed(written, rules.vocabulary):
+        for what, condition in _written(wording, subject, phases[0], written):
             if condition not in made:
                 made.add(condition)
                 yield Mutant(subject, what, phases, condition)
@@ -135,30 +133,41 @@ def mutants(wording: Wording, only: str | None = None) -> Iterator[Mutant]:
         if only in (None, exception.id):
             phases = tuple(each for each in PHASES if (exception.id, each) in wording.statements)
             yield Mutant(exception.id, "the exception dropped", phases, BooleanLiteral(False))
-    for what, item in _other_items(rules):
-        if only in (None, item.id):
-            phases = tuple(each for each in PHASES if (item.id, each) in wording.statements)
-            yield Mutant(item.id, what, phases, item=item)
+    for name, what, item in other_items(rules):
+        if only in (None, name):
+            phases = tuple(each for each in PHASES if (name, each) in wording.statements)
+            yield Mutant(name, what, phases or PHASES, item=item)
+    for name, what, vocabulary in other_vocabularies(rules):
+        if only in (None, name):
+            yield Mutant(name, what, PHASES, vocabulary=vocabulary)
 
 
-def _other_items(rules: RuleSet) -> Iterator[tuple[str, Rule | MeasureRule | Preference]]:
-    """Every rule, measure rule and preference that does something else than it did, with that in words."""
-    for rule in rules.rules:
-        moves = rule.phase == "decision" and rule.option not in ("scope", "order")  # else no effect moves a verdict
-        if moves or rule.effect == "obliges":
-            effect = OTHER_EFFECTS[rule.effect]
-            yield f"`{rule.effect}` made `{effect}`", rule.model_copy(update={"effect": effect, "remedy": None})
-        if rule.remedy is not None and moves:
-            yield "the remedy dropped", rule.model_copy(update={"remedy": None})
-    for measure in rules.planner.measures:
-        status = OTHER_STATUS[measure.status]
-        yield f"`{measure.status}` made `{status}`", measure.model_copy(update={"status": status})
-    for preference in rules.preferences:
-        if len(preference.order) > 1:
-            yield "the order turned round", preference.model_copy(update={"order": preference.order[::-1]})
-        if preference.exception_to is not None:
-            told = f"no exception to {preference.exception_to} any more"
-            yield told, preference.model_copy(update={"exception_to": None})
+def subjects(rules: RuleSet) -> tuple[str, ...]:
+    """Everything that a mutant may be of: statements, definitions, and what the tables list."""
+    listed = (name for found in (other_items(rules), other_vocabularies(rules)) for name, _, _ in found)
+    return tuple(dict.fromkeys([*rules.conditions, *rules.definitions, *listed]))
+
+
+def _written(wording: Wording, subject: str, phase: Phase, written: Expression) -> Iterator[tuple[str, Expression]]:
+    """Every condition with one fault that its author could have made in it."""
+    vocabulary = wording.rules.vocabulary
+    if subject not in wording.counts:
+        return changed(written, vocabulary)
+    return _counted(wording.counts[subject].at_least, wording.members(subject, phase), vocabulary)
+
+
+def _counted(count: int, members: tuple[Expression, ...], vocabulary: Vocabulary) -> Iterator[tuple[str, Expression]]:
+    """*At least so many of these* with one fault: another count, a condition less, or one that is changed."""
+    text = f"`at_least: {count}`"
+    for other in (count - 1, count + 1):
+        if 1 <= other <= len(members):
+            yield f"{text} made `at_least: {other}`", at_least(other, list(members))
+    for index, member in enumerate(members):
+        before, after = members[:index], members[index + 1 :]
+        if count < len(members):
+            yield f"`{print_expression(member)}` dropped from {text}", at_least(count, [*before, *after])
+        for what, faulty in changed(member, vocabulary):
+            yield f"{what}, one of {text}", at_least(count, [*before, faulty, *after])
 
 
 def changed(condition: Expression, vocabulary: Vocabulary) -> Iterator[tuple[str, Expression]]:
@@ -241,25 +250,17 @@ def _with_part(node: Expression, index: int, part: Expression) -> Expression:
 
 
 def mutated(wording: Wording, mutant: Mutant) -> RuleSet:
-    """The rule set with the fault, under the newest parameters."""
+    """The rule set with the fault, under the parameters that it has."""
     rules = wording.rules
-    if mutant.item is not None:
-        rules = _with_item(rules, mutant.item)
-        wording = Wording(rules)
-    changes = {} if mutant.condition is None else {(mutant.subject, phase): mutant.condition for phase in mutant.phases}
-    return replace(rules, programs={phase: wording.program(phase, changes) for phase in PHASES}, periods=())
-
-
-def _with_item(rules: RuleSet, item: Rule | MeasureRule | Preference) -> RuleSet:
-    match item:
-        case Rule():
-            return replace(rules, rules=tuple(item if each.id == item.id else each for each in rules.rules))
-        case MeasureRule():
-            measures = tuple(item if each.id == item.id else each for each in rules.planner.measures)
-            return replace(rules, planner=rules.planner.model_copy(update={"measures": measures}))
-        case Preference():
-            preferences = tuple(item if each.id == item.id else each for each in rules.preferences)
-            return replace(rules, preferences=preferences)
+    changes: dict[Key, Expression] = {}
+    if mutant.vocabulary is not None:
+        rules = replace(rules, vocabulary=mutant.vocabulary)
+    elif mutant.condition is None:
+        rules = with_item(rules, mutant.subject, mutant.item)
+    else:
+        changes = {(mutant.subject, phase): mutant.condition for phase in mutant.phases}
+    programs = {phase: wording.program(phase, changes, rules) for phase in PHASES}
+    return replace(rules, programs=programs, periods=())
 
 
 @dataclass(frozen=True)
@@ -272,9 +273,14 @@ class WorkedCase:
     phase: Phase
 
     @cached_property
+    def expects(self) -> str:
+        """All that it expects, as a text."""
+        return str(self.document.data.get("expect"))
+
+    @cached_property
     def expected(self) -> frozenset[str]:
         """The statements that its expectations name: those cases are run first."""
-        return frozenset(re.findall(r"[A-Za-z]+-[0-9A-Za-z.]+", str(self.document.data.get("expect"))))
+        return frozenset(re.findall(r"[A-Za-z]+-[0-9A-Za-z.]+", self.expects))
 
     @cached_property
     def settling(self) -> frozenset[str]:
@@ -295,8 +301,9 @@ class WorkedCase:
         return outlined(case, rules, phase, settling=bool(self.settling))
 
 
-def read_cases(folder: Path, rules: RuleSet) -> tuple[WorkedCase, ...]:
-    """The worked cases that hold under the rule set as it stands, with its newest parameters."""
+def read_cases(folder: Path, rules: RuleSet, as_of: dt.date | None = None) -> tuple[WorkedCase, ...]:
+    """The worked cases that hold under the rule set as it stands, with the parameters of a day, else its newest."""
+    programs = rules.programs if as_of is None else rules.on(as_of).programs
     found = []
     for file in case_files(folder):
         document = read_document(file, file.name)
@@ -309,7 +316,7 @@ def read_cases(folder: Path, rules: RuleSet) -> tuple[WorkedCase, ...]:
             continue
         phase: Phase = next((phase for phase in PHASES if phase == data.get("phase")), "decision")
         worked = WorkedCase(file.stem, document, case, phase)
-        if rules.on(case.as_of).programs is rules.programs and worked.meets(rules):
+        if rules.on(case.as_of).programs is programs and worked.meets(rules):
             found.append(worked)
     return tuple(found)
 
@@ -332,17 +339,26 @@ class Killers:
     def killer(self, mutant: Mutant) -> str:
         """The name of the first worked case that notices a mutant; empty where none does."""
         faulty = mutated(self.wording, mutant)
+        if mutant.vocabulary is not None:
+            return self._killer_of_table(mutant, faulty)
         noticing: list[tuple[bool, WorkedCase, Decided, int]] = []
         for phase in mutant.phases:
             sound = self._populations[phase]
             decided = sound.under(faulty)
-            for number in range(len(decided.cases)) if mutant.item is not None else sound.differing(decided):
+            for number in range(len(decided.cases)) if mutant.condition is None else sound.differing(decided):
                 worked = decided.cases[number]
                 noticing.append((mutant.subject not in worked.expected, worked, decided, number))
         for _, worked, decided, number in sorted(noticing, key=lambda each: each[0]):
             if not decided.meets(number):
                 return worked.name
         return ""
+
+
+    def _killer_of_table(self, mutant: Mutant, faulty: RuleSet) -> str:
+        """The first case that comes out otherwise when it is read again; those that expect most of it come first."""
+        name = mutant.subject.rpartition(".")[2]
+        cases = sorted(self.cases, key=lambda each: -each.expects.count(name))
+        return next((each.name for each in cases if not each.meets(faulty)), "")
 
 
 @dataclass(frozen=True)
@@ -402,6 +418,7 @@ class Survivors:
 
     wording: Wording
     seconds: float = 20.0
+    as_of: dt.date = AS_OF
 
     @cached_property
     def universe(self) -> Universe:
@@ -421,17 +438,33 @@ class Survivors:
     def tried(self, mutant: Mutant) -> Trial:
         """Whether any patient can tell the mutant from the rule set, and who."""
         faulty = mutated(self.wording, mutant)
+        if mutant.vocabulary is not None:
+            return self._tried_table(mutant, faulty)
         undecided = False
         for phase in mutant.phases:
-            differs = self._differs(mutant, faulty, phase)
+            surely, perhaps = self._differs(mutant, faulty, phase)
             try:
-                model = self.patients.find(differs, seconds=self.seconds, minimal=False)
+                model = self.patients.find(surely, seconds=self.seconds, minimal=False)
+                if model is None and perhaps is not surely:
+                    undecided |= self.patients.find(perhaps, seconds=self.seconds, minimal=False) is not None
             except Undecided:
                 undecided = True
                 continue
             if model is not None:
-                return self._survivor(mutant, faulty, phase, reported(self.universe, model), differs)
+                return self._survivor(mutant, faulty, phase, reported(self.universe, model, self.as_of), surely)
         return Trial(mutant, Fate.UNDECIDED if undecided else Fate.REDUNDANT)
+
+    def _tried_table(self, mutant: Mutant, faulty: RuleSet) -> Trial:
+        """What a table makes of records no solver sees: a made-up patient who tells, or it is not decided."""
+        for phase in mutant.phases:
+            before, after = Meaning(self.wording.rules, phase, self.universe), Meaning(faulty, phase, self.universe)
+            otherwise = Otherwise(before, after, self.patients, self.seconds, self.as_of)
+            for difference in otherwise.tables.differences():
+                seen = otherwise.seen(difference)
+                if seen is not None:
+                    return Trial(mutant, Fate.SURVIVED, witness=seen.record.case(), phase=phase,
+                                 differences=(f"{seen.place}: {seen.before}, not {seen.after}",))  # fmt: skip
+        return Trial(mutant, Fate.UNDECIDED)
 
     def _survivor(
         self, mutant: Mutant, faulty: RuleSet, phase: Phase, record: Reported, differs: Formula
@@ -444,8 +477,9 @@ class Survivors:
 
         if not tells(record.case()):
             raise untrusted(mutant.what)
-        witness = smallest(record, self._turns(faulty, phase), differs) if mutant.item is None else record.case()
-        if mutant.item is not None or not tells(witness):  # what turned shows only beside something else
+        is_item = mutant.condition is None
+        witness = record.case() if is_item else smallest(record, self._turns(faulty, phase), differs)
+        if is_item or not tells(witness):  # what turned shows only beside something else
             witness = smallest(record, tells, differs)
         contexts = contexts_of(witness)
         before, after = (told(outlined(witness, rules, phase, contexts)) for rules in (sound, faulty))
@@ -475,22 +509,30 @@ class Survivors:
 
         return turns
 
-    def _differs(self, mutant: Mutant, faulty: RuleSet, phase: Phase) -> Formula:
-        """In whom an answer shows something else under a mutant."""
+    def _differs(self, mutant: Mutant, faulty: RuleSet, phase: Phase) -> tuple[Formula, Formula]:
+        """In whom an answer shows something else under a mutant: in whom it surely does, and in whom it can at all."""
         sound, other = self._shown[phase], Shown(Meaning(faulty, phase, self.universe))
-        about = restated(sound.meaning, other.meaning)
-        found = [formula for _, formula in differing(sound.pieces(about), other.pieces(about))]
+        subject = mutant.subject.rpartition(".")[2] if isinstance(mutant.item, Option) else mutant.subject
+        if mutant.condition is None and isinstance(mutant.item, Combination | None):
+            listed = any(each.id == subject for each in self.wording.rules.planner.combinations)
+            return sound.told_apart(subject, faulty.planner) if listed else (YES, YES)  # all answers name alternatives
+        if isinstance(mutant.item, Option):
+            found = [formula for _, formula in differing(sound.declined(subject), other.declined(subject))]
+        else:
+            about = restated(sound.meaning, other.meaning)
+            found = [formula for _, formula in differing(sound.pieces(about), other.pieces(about))]
         if isinstance(mutant.item, Rule):
             found += [formula for _, formula in differing(sound.verdicts(), other.verdicts())]
-        return either(*found)
+        differs = either(*found)
+        return differs, differs
 
 
 def trials(
     wording: Wording, cases: Sequence[WorkedCase], *, only: str | None = None, seconds: float = 20.0, first: int = 0,
-    step: int = 1,
+    step: int = 1, as_of: dt.date = AS_OF,
 ) -> Iterator[Trial]:
-    """What becomes of every mutant, or of each `step`-th from the `first`."""
-    killers, survivors = Killers(wording, cases), Survivors(wording, seconds)
+    """What becomes of every mutant, or of each `step`-th from the `first`; patients are made up as of a day."""
+    killers, survivors = Killers(wording, cases), Survivors(wording, seconds, as_of)
     for mutant in islice(mutants(wording, only), first, None, step):
         name = killers.killer(mutant)
         yield Trial(mutant, Fate.KILLED, name) if name else survivors.tried(mutant)

@@ -15,8 +15,10 @@ from cds.case import Case
 from cds.reasoning.conditions import Derivation, ReferenceEngine
 from cds.reasoning.contexts import Contexts, contexts_of
 from cds.reasoning.decision import Consideration, LesionDecision, StructureDecision, decided_lesions, scope_of
-from cds.recommendation.build import word, words
+from cds.reasoning.thermoprotection import beside, said_of
 from cds.recommendation.model import (
+    AlternativePart,
+    CombinationPart,
     LesionPart,
     MeasurePart,
     ObligationPart,
@@ -24,12 +26,15 @@ from cds.recommendation.model import (
     OrderEntry,
     OrderPart,
     PlannerReason,
+    ProtectionPlanPart,
     ReasonPart,
     Recommendation,
     ScopePart,
     SettlingFact,
+    SufficientSet,
     ThermoprotectionPart,
 )
+from cds.recommendation.parts import word, words
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Phase
 from cds.truth import Truth
@@ -49,6 +54,7 @@ def outline(
         as_of=case.as_of,
         scope=_part(ScopePart, truth=word(scope_of(lesion.scope for lesion in decided))),
         lesions=tuple(_lesion(lesion, rules, settling) for lesion in decided),
+        alternatives=tuple(_part(AlternativePart, id=each.id) for each in rules.alternatives),
     )
 
 
@@ -103,6 +109,7 @@ def _lesion(decided: LesionDecision, rules: RuleSet, settling: Iterable[str] | N
             ),
         ),
         thermoprotection=tuple(_structure(each, rules) for each in decided.structures) if assessed else (),
+        protection_plan=_plan(decided, rules) if assessed and decided.structures else None,
         obligations=tuple(_obligations(decided)) if assessed else (),
     )
 
@@ -138,6 +145,22 @@ def _structure(decided: StructureDecision, rules: RuleSet) -> ThermoprotectionPa
     )
 
 
+def _plan(decided: LesionDecision, rules: RuleSet) -> ProtectionPlanPart:
+    plan, combinations = decided.plan, rules.planner.combinations
+    return _part(
+        ProtectionPlanPart,
+        without_measure=plan.without_measure,
+        sufficient_sets=tuple(
+            _part(SufficientSet, measures=chosen, with_=beside(chosen, combinations)) for chosen in plan.sufficient
+        ),
+        combinations=tuple(
+            _part(CombinationPart, rule=each.id, kind="together" if each.together else "excludes")
+            for each in said_of(plan, combinations)
+        ),
+        covered_by_plan=word(plan.covered),
+    )
+
+
 def _obligations(decided: LesionDecision) -> Iterable[ObligationPart]:
     seen: set[tuple[str, str]] = set()
     for option in decided.options:
@@ -153,13 +176,14 @@ def told(answer: Recommendation) -> dict[str, str]:
 
     Each is the name of one thing (`options T1 knife reasons K-1`) with what it is (`true`).
     """
-    found = {"scope": str(answer.scope.truth)}
+    found = {"scope": str(answer.scope.truth), "alternatives": ", ".join(each.id for each in answer.alternatives)}
     for lesion in answer.lesions:
         for option in lesion.options:
             of_option = f"options {lesion.id} {option.option}"
             found[f"{of_option} verdict"] = option.verdict
             found[f"{of_option} possible"] = ", ".join(option.possible)
             found[f"{of_option} standing"] = option.standing
+            found[f"{of_option} declined"] = option.declined
             for reason in option.reasons:
                 about = "" if reason.subject in ("patient", lesion.id) else f" {_beside(reason.subject, lesion.id)}"
                 found[f"{of_option} reasons {reason.rule}{about}"] = reason.truth
@@ -177,10 +201,25 @@ def told(answer: Recommendation) -> dict[str, str]:
             reasons = (each for measure in part.measures for each in measure.reasons)
             for each in (*part.reasons, *reasons, *part.advice):
                 found[f"{of_part} reasons {each.rule}"] = each.truth
+        if lesion.protection_plan is not None:
+            found |= _told_of_plan(f"plan {lesion.id}", lesion.protection_plan)
         for owed in lesion.obligations:
             about = "" if owed.subject in ("patient", lesion.id) else f" {_beside(owed.subject, lesion.id)}"
             found[f"obligations {lesion.id} {owed.rule}{about}"] = owed.due
     return found
+
+
+def _told_of_plan(of_plan: str, plan: ProtectionPlanPart) -> dict[str, str]:
+    sets = sorted(sorted(each.measures) for each in plan.sufficient_sets)
+    found = {
+        "sufficient": "; ".join(", ".join(each) for each in sets),
+        "with": ", ".join(sorted({name for each in plan.sufficient_sets for name in each.with_})),
+        "without_measure": ", ".join(plan.without_measure),
+        "covered_by_plan": plan.covered_by_plan,
+    }
+    for kind in ("together", "excludes"):
+        found[kind] = ", ".join(each.rule for each in plan.combinations if each.kind == kind)
+    return {f"{of_plan} {name}": said for name, said in found.items()}
 
 
 def _beside(subject: str, lesion: str) -> str:

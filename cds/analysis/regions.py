@@ -8,6 +8,7 @@ comes with a made-up patient, or is proved to be empty by not being there.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from cds.analysis.formulas import Formula, Symbolic, both, either, no, some
 from cds.analysis.judging import Judgement, judged, untrusted
 from cds.analysis.meaning import Meaning, holds_against
 from cds.analysis.universe import Universe
-from cds.analysis.witness import Patients, Undecided, case_of
+from cds.analysis.witness import AS_OF, Patients, Undecided, case_of
 from cds.case import Case
 from cds.reasoning.verdict import Verdict, objection
 from cds.ruleset import RuleSet
@@ -59,6 +60,7 @@ class Regions:
     worked_cases: Mapping[str, Case]
     seconds: float = 20.0
     phase: Phase = "decision"
+    as_of: dt.date = AS_OF
 
     @cached_property
     def _meaning(self) -> Meaning:
@@ -93,7 +95,7 @@ class Regions:
                     break
                 if len(found) == most:
                     return Enumerated(tuple(found), complete=False, undecided=False)
-                case = case_of(self._meaning.universe, model)
+                case = case_of(self._meaning.universe, model, self.as_of)
                 region = self._region(judged(self._meaning, model, case))
                 found.append(region)
                 same = (holds[id_] if id_ in region.against else no(holds[id_]) for id_ in holds)

@@ -186,6 +186,8 @@ def thresholds(rules: RuleSet, definition: FactDefinition, phase: Phase) -> froz
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 136, 52, 250, 64
 _MOST_DOTS, _MOST_LETTERS = 7, 34
+_NARROWEST: Final = 760
+"""What the legend and the heading take."""
 _LEGEND: Final = (
     "● a worked case of this verdict; ○ a worked case that other facts make something else; bold: the threshold itself"
 )
@@ -202,7 +204,7 @@ def svg(drawn: Slice, title: str) -> str:
 
     A full dot is a worked case of this verdict, a ring one that other facts make something else.
     """
-    width = _LEFT + _WIDTH * len(drawn.columns) + 20
+    width = max(_LEFT + _WIDTH * len(drawn.columns) + 20, _NARROWEST)
     height = _TOP + _HEIGHT * len(drawn.rows) + 96
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="t">',

@@ -16,12 +16,13 @@ import z3
 
 from cds.analysis.formulas import NO, UNKNOWN, Formula, Symbolic, both, either, every, no, some
 from cds.analysis.meaning import Meaning, Somewhere
+from cds.analysis.universe import LESION
 from cds.language import facts_of
 from cds.language.syntax import Between, Comparison, Expression, FactReference, Membership
 from cds.reasoning.verdict import ORDER_OF_VERDICTS
 from cds.ruleset import RuleSet
 from cds.ruleset.conditions import applies
-from cds.ruleset.model import MeasureRule, Preference, Rule
+from cds.ruleset.model import Combination, MeasureRule, PlannerFile, Preference, Rule
 from cds.ruleset.vocabulary_file import PLANNER_FACTS
 from cds.vocabulary import Level
 
@@ -70,16 +71,15 @@ class Shown:
 
     def _rule(self, rule: Rule, where: Somewhere) -> Iterator[tuple[str, tuple[Formula, ...]]]:
         truth = self.truth(rule.id, where)
-        yield f"{rule.id} at {where.id}", _so(truth, where.present)
+        yield f"{rule.id} of {rule.option} at {where.id}", _so(truth, where.present)
         if rule.done is None:
             return
         done = self.truth(f"{rule.id}.done", where)
         if rule.effect == "obliges":
             due = Symbolic(both(truth.true, no(done.true)), either(truth.false, done.true))
             yield f"{rule.id} due at {where.id}", _so(due, both(where.present, no(self.scope.false)))
-        else:
-            considered = both(where.present, self._considered(rule, where, truth))
-            yield f"{rule.id} addressed at {where.id}", _so(done, considered)
+        considered = both(where.present, self._considered(rule, where, truth))
+        yield f"{rule.id} of {rule.option} addressed at {where.id}", _so(done, considered)
 
     def _considered(self, rule: Rule, where: Somewhere, truth: Symbolic) -> Formula:
         """Whether an answer names a rule at a place: what cannot be about a structure is left out there."""
@@ -102,6 +102,77 @@ class Shown:
             )
             for option in (self.meaning.rules.options if self.meaning.phase == "decision" else ())
         }
+
+    def declined(self, option: str) -> Pieces:
+        """Whether the patient declines an option."""
+        fact = self.meaning.universe[LESION, self.meaning.rules.options[option].declined_by.removeprefix("lesion.")]
+        answer = fact.yes if fact.yes is not None else NO
+        return {f"{option} declined": (both(fact.known, answer), both(fact.known, no(answer)))}
+
+    def told_apart(self, combination: str, other: PlannerFile) -> tuple[Formula, Formula]:
+        """In whom the plan for all structures together says something else where a combination is as in `other`: in
+        whom it surely does, and in whom it can at all. All smallest sets of measures are not written as a formula.
+        """
+        if self.meaning.phase == "follow-up":
+            return NO, NO
+        planner = self.meaning.rules.planner
+        versions = [each for its in (planner, other) for each in its.combinations if each.id == combination]
+        if [bool(each.excludes) for each in versions] != [True, True]:
+            return self._said_or_named(versions)
+        dropped = set(versions[0].members) ^ set(versions[1].members)
+        kept = set(versions[0].members) & set(versions[1].members)
+        return self._alone_and_beside(dropped, kept), either(*(
+            both(self._needs(where), self._open(measure, where))
+            for measure in dropped for where in self._listing(measure)
+        ))  # fmt: skip
+
+    def _said_or_named(self, versions: Iterable[Combination]) -> tuple[Formula, Formula]:
+        """What excludes each other is said wherever a structure is at risk; what goes together, where it is named."""
+        risk = self.meaning.around(Level.STRUCTURE)
+        if any(each.excludes for each in versions):
+            said = both(no(self.scope.false), either(*(where.present for where in risk)))
+            return said, said
+        surely, perhaps = [], []
+        for measure in dict.fromkeys(name for each in versions for name in each.members):
+            for where in self._listing(measure):
+                named = both(self._needs(where), self._open(measure, where))
+                perhaps.append(named)
+                surely.append(both(named, *(no(self._needs(each)) for each in risk if each is not where)))
+        return either(*surely), either(*perhaps)
+
+    def _alone_and_beside(self, dropped: Collection[str], kept: Collection[str]) -> Formula:
+        """Two structures alone need protection: for one a single measure is open, for the other only what it excludes.
+        Nothing is enough for both then, until one of these is excluded no more.
+        """
+        risk = self.meaning.around(Level.STRUCTURE)
+        return either(*(
+            both(self._open(one, here), self._none_but({one, *kept} - {two}, here), self._open(two, there),
+                 self._none_but({two}, there), self._needs(here), self._needs(there),
+                 *(no(self._needs(each)) for each in risk if each not in (here, there)))
+            for one in dropped for two in kept for here in self._listing(one) for there in self._listing(two)
+            if here is not there
+        ))  # fmt: skip
+
+    def _none_but(self, measures: Collection[str], where: Somewhere) -> Formula:
+        return both(*(no(self._open(each, where)) for each in self._measures(where) if each not in measures))
+
+    def _measures(self, where: Somewhere) -> tuple[str, ...]:
+        return self.meaning.universe.vocabulary.structures[where.given["name"]].measures
+
+    def _listing(self, measure: str) -> list[Somewhere]:
+        """The structures for which a measure is listed."""
+        return [where for where in self.meaning.around(Level.STRUCTURE) if measure in self._measures(where)]
+
+    def _needs(self, where: Somewhere) -> Formula:
+        """Whether a structure needs protection."""
+        needs = (self.truth(each.id, where).true for each in self.meaning.rules.planner.need)
+        return both(where.present, no(self.scope.false), either(*needs))
+
+    def _open(self, measure: str, where: Somewhere) -> Formula:
+        """Whether a measure is available at a structure."""
+        vocabulary = self.meaning.universe.vocabulary
+        against = (rule for rule in self.meaning.rules.planner.measures if applies(rule, measure, vocabulary))
+        return both(*(self.truth(rule.id, where).false for rule in against))
 
     def _order(self) -> Iterator[tuple[str, tuple[Formula, ...]]]:
         rules = self.meaning.rules

@@ -19,7 +19,7 @@ from typing import Final
 
 import z3
 
-from cds.analysis.formulas import YES, Formula, both, either, no
+from cds.analysis.formulas import NO, YES, Formula, both, either, no
 from cds.case import AbsenceReason, Absent, Fact, Known
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType
 from cds.quantities import Interval
@@ -72,6 +72,19 @@ class Variable:
         if plausible is not None and plausible.high is not None:
             bounds.append(self.low <= place(plausible.high, self.definition, before=plausible.high_open))
         return both(*bounds)
+
+    def is_value(self, fact: Fact) -> Formula:
+        """Whether it is known to be just what a fact says: yes or no, one code, one number of the grid."""
+        match fact.value:
+            case bool(value) if self.yes is not None:
+                return both(self.known, self.yes if value else no(self.yes))
+            case str(value) if self.code is not None and isinstance(self.definition.type, CodeType):
+                codes = self.definition.type.values
+                return both(self.known, self.code == codes.index(value)) if value in codes else NO
+            case Interval() as value if value.is_point and value.low is not None and self.low is not None:
+                return both(self.point, self.low == place(value.low, self.definition))
+            case _:
+                return NO
 
     def same_as(self, other: Variable) -> Formula:
         """Whether two variables of the same fact say the same."""

@@ -7,18 +7,19 @@ proof.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Final
 
 from cds.analysis.declarations import Declarations, Invariant, Monotone
-from cds.analysis.formulas import Formula, Symbolic, both, either, every, no
+from cds.analysis.formulas import Formula, Symbolic, both, either, every, no, some
 from cds.analysis.judging import Judgement, judged, simplest, untrusted
 from cds.analysis.meaning import Meaning, Somewhere, excludes, holds_against
 from cds.analysis.statements import Outcome, Standing, Statement
 from cds.analysis.universe import LESION, PATIENT, Universe
-from cds.analysis.witness import Patients, Undecided, case_of
+from cds.analysis.witness import Patients, Undecided, case_of, reported, smallest_pair
+from cds.case import Case, subjects_of
 from cds.language import children, print_expression
 from cds.language.syntax import (
     And,
@@ -42,6 +43,7 @@ from cds.truth import Truth
 from cds.vocabulary import Level
 
 VERDICT_EFFECTS: Final = ("requires", "excludes", "against")
+_NEARNESS: Final = {Truth.FALSE: 0, Truth.UNKNOWN: 1, Truth.TRUE: 2}
 _LOGICAL: Final = (And, Or, Xor, Implies, Not, AnyOf, Comparison, Between, Membership, FactReference)
 
 
@@ -57,8 +59,9 @@ class Verification:
     def outcomes(self) -> Iterator[Outcome]:
         """Every statement with what came of it, waivers applied; stale waivers come last."""
         needed: set[str] = set()
+        in_force_first = sorted(self.declarations.waivers, key=lambda waiver: waiver.until < self.as_of)
         for outcome in self._unwaived():
-            waiver = next((each for each in self.declarations.waivers if each.covers(outcome.statement.key)), None)
+            waiver = next((each for each in in_force_first if each.covers(outcome.statement.key)), None)
             if outcome.standing is not Standing.PROVED and waiver is not None:
                 needed.add(waiver.finding)
                 if outcome.standing is Standing.REFUTED and waiver.until >= self.as_of:
@@ -87,8 +90,7 @@ class Verification:
             for index, monotone in enumerate(self.declarations.monotone):
                 if monotone.phase == phase:
                     place = self.declarations.position("monotone", index)
-                    yield checks.grows_without_adding(Statement("not-monotone", monotone.id, monotone.says, place),
-                                                      monotone)  # fmt: skip
+                    yield checks.is_monotone(Statement("not-monotone", monotone.id, monotone.says, place), monotone)
 
     def _general(self, phase: Phase, checks: _Checks) -> Iterator[Outcome]:
         """What must hold of any rule set."""
@@ -172,19 +174,26 @@ class _Checks:
         return Outcome(statement, Standing.REFUTED, why, shown)
 
     def _ask_twice(
-        self, statement: Statement, against: Formula, why: str, shows: Callable[[Judgement, Judgement], bool]
+        self, statement: Statement, against: Formula, why: str, shows: Callable[[Judgement, Judgement], bool],
+        related: Callable[[Case, Case], bool] | None = None,
     ) -> Outcome:
-        """The same of a patient and what becomes of the patient later."""
+        """The same of a patient and what becomes of the patient later; no more is said of the two than it takes where
+        it can be seen how they have to be `related`.
+        """
         try:
             model = self.pairs.find(against, seconds=self.seconds)
         except Undecided as undecided:
             return Outcome(statement, Standing.UNDECIDED, str(undecided))
         if model is None:
             return Outcome(statement, Standing.PROVED)
-        first, second = case_of(self.universe, model, self.as_of), case_of(self.later, model, self.as_of)
-        before, after = judged(self.meaning, model, first), judged(self.after, model, second)
-        if not shows(before, after):
+        records = reported(self.universe, model, self.as_of), reported(self.later, model, self.as_of)
+        first, second = (each.case() for each in records)
+        if not shows(judged(self.meaning, model, first), judged(self.after, model, second)):
             raise untrusted(f"what `{why}` says of it")
+        if related is not None:
+            first, second = smallest_pair(*records, lambda one, two: related(one, two) and shows(
+                Judgement(self.rules, self.phase, one), Judgement(self.rules, self.phase, two)
+            ))  # fmt: skip
         return Outcome(statement, Standing.REFUTED, why, first, second)
 
     def _needs(self, statement: Statement, example: Formula, why: str) -> Outcome:
@@ -212,10 +221,23 @@ class _Checks:
 
     def _can_matter(self, criterion: Criterion, rule: Rule | None) -> Outcome:
         wanted = "false" if rule is not None and rule.effect == "requires" else "true"
-        says = f"some patient makes {criterion.id} {wanted}"
-        statement = Statement("dead-rule", criterion.id, says)
+        scoped = criterion.id not in self._gates
+        who = "patient in scope" if scoped else "patient"
+        statement = Statement("dead-rule", criterion.id, f"some {who} makes {criterion.id} {wanted}")
         example = either(*(both(where.present, getattr(truth, wanted)) for where, truth in self._everywhere(criterion)))
-        return self._needs(statement, example, f"no patient can make it {wanted}: it never has an effect")
+        why = f"no {who} can make it {wanted}: it never has an effect"
+        return self._needs(statement, both(self._in_scope, example) if scoped else example, why)
+
+    @cached_property
+    def _in_scope(self) -> Formula:
+        """Whether the rule set is about the patient: of nobody else is anything concluded."""
+        return self.meaning.scope().true
+
+    @cached_property
+    def _gates(self) -> frozenset[str]:
+        """The criteria that decide whether it is: the rules of the scope and their exceptions."""
+        rules = {rule.id for rule in self.rules.rules_in(self.phase) if rule.option == "scope"}
+        return frozenset(rules | {each.id for each in self.rules.exceptions if each.exception_to in rules})
 
     def _everywhere(self, criterion: Criterion) -> Iterator[tuple[Somewhere, Symbolic]]:
         for where in self.meaning.around(criterion.level):
@@ -246,17 +268,25 @@ class _Checks:
     def _exception_matters(self, exception: str, rule: str) -> Outcome:
         statement = Statement("idle-exception", exception, f"some patient has {exception} keep {rule} from its effect")
         combined = self.meaning.criteria[rule]
-        own = combined.condition.left if isinstance(combined.condition, And | Or) else combined.condition
-        requires = isinstance(combined.condition, Or)
         example = either(*(
-            both(
-                where.present,
-                self.meaning.truths[exception, where.id].true,
-                getattr(self.meaning.conditions.truth(own, where), "false" if requires else "true"),
-            )
+            both(where.present, self.meaning.truths[exception, where.id].true, self._effective(rule, exception, where))
             for where in self.meaning.around(combined.level)
         ))  # fmt: skip
+        if exception not in self._gates:
+            example = both(self._in_scope, example)
         return self._needs(statement, example, "whenever it holds, the rule has no effect anyway")
+
+    def _effective(self, rule: str, but: str, where: Somewhere) -> Formula:
+        """When a rule has its effect at a place, all its exceptions applied but one (`cds.ruleset.compilation`)."""
+        condition = self.meaning.criteria[rule].condition
+        requires = isinstance(condition, Or)
+        exceptions = [each.id for each in self.rules.exceptions if each.exception_to == rule]
+        for _ in exceptions:  # each stands around what the one before it left
+            condition = condition.left if isinstance(condition, And | Or) else condition
+        own = self.meaning.conditions.truth(condition, where)
+        others = [self.meaning.truths[each, where.id] for each in exceptions if each != but]
+        held = some([own, *others]) if requires else own & every(~each for each in others)
+        return held.false if requires else held.true
 
     def no_rule_is_redundant(self) -> Iterator[Outcome]:
         """No rule objects only where another objects at least as gravely."""
@@ -275,7 +305,7 @@ class _Checks:
                     if its != name and (excludes(rule) or not grave)
                 ]  # fmt: skip
                 says = f"some patient has {name} alone stand against {option}"
-                example = both(either(*own), no(either(*others)))
+                example = both(self._in_scope, either(*own), no(either(*others)))
                 why = "whenever it objects, another rule objects at least as gravely"
                 yield self._needs(Statement("redundant-rule", f"{name}:{option}", says), example, why)
 
@@ -342,13 +372,13 @@ class _Checks:
 
     def preferences_do_not_conflict(self) -> Iterator[Outcome]:
         """No two preferences hold at once that put the options in different orders."""
-        held: dict[str, Symbolic] = {}
-        for preference in reversed(self.rules.preferences):
-            truth = self.meaning.truths[preference.id, LESION]
-            waived = [held[other.id] for other in self.rules.preferences
-                      if other.exception_to == preference.id and other.id in held]  # fmt: skip
-            held[preference.id] = truth & every(~each for each in waived)
         named = list(self.rules.preferences)
+
+        def hold(preference: str) -> Symbolic:
+            exceptions = (each.id for each in named if each.exception_to == preference)
+            return self.meaning.truths[preference, LESION] & every(~hold(each) for each in exceptions)
+
+        held = {preference.id: hold(preference.id) for preference in named}
         for index, one in enumerate(named):
             for two in named[index + 1 :]:
                 if one.order != two.order:
@@ -375,29 +405,48 @@ class _Checks:
             and any(Verdict(word) in judgement.possible(invariant.option) for word in invariant.never),
         )  # fmt: skip
 
-    def grows_without_adding(self, statement: Statement, monotone: Monotone) -> Outcome:
-        """As the fact grows and nothing else changes, no criterion becomes true that was not."""
-        level, _, name = monotone.fact.partition(".")
-        later, after = self.later, self.after
-        against: list[Formula] = []
-        for subject in self._subjects(level):
-            changed = self.universe[subject, name]
-            its = later[subject, name]
-            if changed.low is None or its.low is None:
-                raise TypeError(f"{monotone.fact} is no number")
-            more = its.low > changed.low if monotone.grows == "larger" else its.low < changed.low
-            same = [unchanged for key, unchanged in self.unchanged.items() if key != (subject, name)]
-            added = [
-                both(no(self.meaning.truths[key].true), after.truths[key].true)
-                for key in self.meaning.truths
-                if key[0] in monotone.never_adds
-            ]
-            against.append(both(changed.point, its.point, more, *same, *self._same_places(), either(*added)))
+    def is_monotone(self, statement: Statement, monotone: Monotone) -> Outcome:
+        """As the fact grows and nothing else changes, no criterion comes nearer to true, or none farther from it."""
+        truths, after = self.meaning.truths, self.after.truths
+        moved = either(
+            *(self._nearer(where, truths[key], after[key]) for key, where in self._places_of(monotone.never_adds)),
+            *(self._nearer(where, ~truths[key], ~after[key]) for key, where in self._places_of(monotone.never_removes)),
+        )
         why = f"{monotone.fact} is {monotone.grows}, and nothing else has changed"
-        return self._ask_twice(statement, either(*against), why, lambda first, second: any(
-            truth is Truth.TRUE and first.truths.get(key) is not Truth.TRUE
-            for key, truth in second.truths.items() if key[0] in monotone.never_adds
-        ))  # fmt: skip
+        shows = partial(_moved_against, monotone)
+        related = partial(_alike_but_for, monotone.fact)
+        intervals, numbers = (both(moved, either(*self._grown(monotone, exact=exact))) for exact in (False, True))
+        outcome = self._ask_twice(statement, intervals, why, shows, related)
+        if outcome.standing is not Standing.REFUTED:
+            return outcome
+        plain = self._ask_twice(statement, numbers, why, shows, related)  # which a reader would rather see
+        return plain if plain.standing is Standing.REFUTED else outcome
+
+    def _grown(self, monotone: Monotone, *, exact: bool) -> Iterator[Formula]:
+        """When the fact of some subject, and nothing else, has grown: as a number, or as an interval that moved up."""
+        level, _, name = monotone.fact.partition(".")
+        for subject in self._subjects(level):
+            pair = (self.universe[subject, name], self.later[subject, name])
+            less, more = pair if monotone.grows == "larger" else pair[::-1]
+            if less.low is None or less.high is None or more.low is None or more.high is None:
+                raise TypeError(f"{monotone.fact} is no number")
+            beyond = either(less.low < more.low, less.high < more.high)
+            grown = both(less.low <= more.low, less.high <= more.high, beyond)
+            known = both(less.point, more.point) if exact else both(less.known, more.known)
+            same = [unchanged for key, unchanged in self.unchanged.items() if key != (subject, name)]
+            yield both(known, grown, *same, *self._same_places())
+
+    def _places_of(self, criteria: Collection[str]) -> Iterator[tuple[tuple[str, str], Somewhere]]:
+        """Where these criteria are decided, with the key of their truth there."""
+        for name in criteria:
+            for where in self.meaning.around(self.meaning.criteria[name].level):
+                yield (name, where.id), where
+
+    @staticmethod
+    def _nearer(where: Somewhere, before: Symbolic, after: Symbolic) -> Formula:
+        """When something comes nearer to true: it is true and was not, or is open and was false."""
+        came = either(both(no(before.true), after.true), both(before.false, no(after.false)))
+        return both(where.present, came)
 
     def _same_places(self) -> Iterable[Formula]:
         for lesion in self.universe.lesions:
@@ -412,6 +461,26 @@ class _Checks:
                 yield from self.universe.lesions
             case _:
                 yield from (each.key for places in self.universe.structures.values() for each in places)
+
+
+def _moved_against(monotone: Monotone, before: Judgement, after: Judgement) -> bool:
+    """Whether a criterion came nearer to true that never does, or farther from it."""
+    return any(
+        (key[0] in monotone.never_adds and _NEARNESS[truth] > _NEARNESS[before.truths[key]])
+        or (key[0] in monotone.never_removes and _NEARNESS[truth] < _NEARNESS[before.truths[key]])
+        for key, truth in after.truths.items()
+    )
+
+
+def _alike_but_for(fact: str, before: Case, after: Case) -> bool:
+    """Whether a fact alone, of one subject, is another."""
+    first, second = (
+        {(subject, f"{level.value}.{name}"): fact.state for subject, level, facts in subjects_of(case)
+         for name, fact in facts.items()}
+        for case in (before, after)
+    )
+    return first.keys() == second.keys() and [name for (subject, name) in first
+                                              if first[subject, name] != second[subject, name]] == [fact]  # fmt: skip
 
 
 def _not_one_verdict(option: str, judgement: Judgement) -> bool:

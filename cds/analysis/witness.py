@@ -150,8 +150,8 @@ class Reported:
         """The same record with an exact number in the place of what was measured."""
         return replace(self, facts={**self.facts, entry: Fact(Known(Interval.point(number)))})
 
-    def case(self) -> Case:
-        """The record, read."""
+    def case(self, silences: Iterable[str] = ()) -> Case:
+        """The record, read; `silences` are the contexts that it has in which it may be silent."""
         by_subject: dict[str, dict[str, Fact]] = {}
         for (subject, name), fact in self.facts.items():
             by_subject.setdefault(subject, {})[name] = fact
@@ -169,8 +169,9 @@ class Reported:
             for lesion in self.lesions
         )
         return assemble(
-            self.universe.vocabulary, as_of=self.as_of, patient=by_subject.get(PATIENT, {}), lesions=lesions
-        )
+            self.universe.vocabulary, as_of=self.as_of, patient=by_subject.get(PATIENT, {}), lesions=lesions,
+            silences=dict.fromkeys(silences, ()),
+        )  # fmt: skip
 
 
 def reported(universe: Universe, model: z3.ModelRef, as_of: dt.date = AS_OF) -> Reported:
@@ -213,18 +214,37 @@ def smallest(record: Reported, shows: Callable[[Case], bool], about: Formula | N
         for group in [record.entries[start : start + size] for start in range(0, len(record.entries), size)]:
             record = _without(record, group, shows)
         size = 0 if size == 1 else max(1, size // 3)
+    definitions = {variable: each.definition for variable, each in record.universe.variables.items()}
     for entry, fact in record.facts.items():
-        exact = (record.saying(entry, number) for number in _numbers(fact))
+        subject, name = entry
+        exact = (record.saying(entry, number) for number in _numbers(fact, definitions[subject, name].plausible))
         record = next((each for each in exact if shows(each.case())), record)
     return record.case()
 
 
-def _numbers(fact: Fact) -> tuple[Fraction, ...]:
-    """The numbers that a reader would first think of instead of an interval: its ends."""
+def smallest_pair(first: Reported, second: Reported, shows: Callable[[Case, Case], bool]) -> tuple[Case, Case]:
+    """Two records of one patient without whatever neither needs to show something together; `shows` holds of them.
+
+    What is left out of one is left out of the other.
+    """
+    size = len(first.entries)
+    while size >= 1:
+        entries = tuple(dict.fromkeys([*first.entries, *second.entries]))
+        for group in [entries[start : start + size] for start in range(0, len(entries), size)]:
+            pair = first.without(group), second.without(group)
+            if pair[0].entries != first.entries and shows(pair[0].case(), pair[1].case()):
+                first, second = pair
+        size = 0 if size == 1 else max(1, size // 3)
+    return first.case(), second.case()
+
+
+def _numbers(fact: Fact, plausible: Interval | None) -> tuple[Fraction, ...]:
+    """The numbers that a reader would first think of instead of an interval: the ends of what is plausible of it."""
     value = fact.value
-    if not isinstance(value, Interval) or value.is_point or value.low is None or value.high is None:
+    if not isinstance(value, Interval) or value.is_point:
         return ()
-    return (value.low, value.high)
+    part = value if plausible is None else value.intersection(plausible)
+    return () if part is None or part.low is None or part.high is None else (part.low, part.high)
 
 
 def _without(record: Reported, entries: Iterable[Entry], shows: Callable[[Case], bool]) -> Reported:

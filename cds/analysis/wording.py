@@ -25,8 +25,8 @@ from cds.language.syntax import (
 )
 from cds.ruleset import RuleSet
 from cds.ruleset.compilation import excepted
-from cds.ruleset.conditions import planner_expressions
-from cds.ruleset.model import PHASES, Phase, RuleException
+from cds.ruleset.conditions import planner_expressions, without_values
+from cds.ruleset.model import PHASES, AtLeast, Phase, RuleException, When
 from cds.ruleset.names import ConditionNames, of_other_lesion
 from cds.ruleset.program import Criterion, Program
 from cds.ruleset.rule_set import considered
@@ -70,6 +70,23 @@ class Wording:
             for name in self._asked(phase)
         }
 
+    @cached_property
+    def counts(self) -> Mapping[str, AtLeast]:
+        """The statements that ask for at least so many of several conditions."""
+        rules, planner = self.rules, self.rules.planner
+        stated: dict[str, When | None] = {
+            each.id: each.when
+            for part in (rules.rules, rules.exceptions, rules.preferences, planner.need, planner.measures,
+                         planner.monitoring)
+            for each in part
+        }  # fmt: skip
+        stated |= {f"{rule.id}.done": rule.done for rule in rules.rules}
+        return {name: when for name, when in stated.items() if isinstance(when, AtLeast)}
+
+    def members(self, name: str, phase: Phase) -> tuple[Expression, ...]:
+        """The conditions of which a statement of `counts` asks for so many, in a phase."""
+        return tuple(self._read(parse(text), self.levels[name], phase) for text in self.counts[name].of)
+
     def _asked(self, phase: Phase) -> Iterator[str]:
         rules, planner = self.rules, self.rules.planner
         for rule in rules.rules_in(phase):
@@ -110,12 +127,18 @@ class Wording:
 
         rules = self.rules
         names = ConditionNames(level, phase, rules.vocabulary, rules.parameters, rules.definitions.keys(), by_name)
-        return resolve(tree, names)
+        valueless = [name for name, parameter in rules.parameters.items() if parameter.value is None]
+        return resolve(without_values(tree, valueless), names)  # a day may stand before a parameter's first value
 
-    def program(self, phase: Phase, changed: Mapping[Key, Expression] | None = None) -> Program:
-        """The program of a phase, with some statements or definitions `changed`: what loading them would make."""
+    def program(
+        self, phase: Phase, changed: Mapping[Key, Expression] | None = None, rules: RuleSet | None = None
+    ) -> Program:
+        """The program of a phase, with some statements or definitions `changed`: what loading them would make. `rules`
+        may be a rule set with the same words that does something else with them, or has another vocabulary.
+        """
         making = _Making(self, phase, changed or {})
-        planner, rules = self.rules.planner, self.rules
+        rules = rules if rules is not None else self.rules
+        planner = rules.planner
         criteria: list[Criterion] = []
         for rule in rules.rules:
             if not considered(rule, phase):

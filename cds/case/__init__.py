@@ -10,6 +10,7 @@ from cds.case.case import (
     bounded,
     narrowed,
     structures_at_risk,
+    subjects_of,
 )
 from cds.case.facts import (
     NEVER_RECORDED,
@@ -29,5 +30,5 @@ __all__ = [
     "CLOSING_STATEMENT", "IMPLIED",
     "NEVER_RECORDED", "AbsenceReason", "Absent", "Case", "Conflicting", "Fact", "Facts", "Known", "Lesion",
     "ReportedLesion", "ReportedStructure", "Role", "Source", "Structure", "Value", "assemble", "bounded",
-    "narrowed", "structures_at_risk",
+    "narrowed", "structures_at_risk", "subjects_of",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ every fact a state, so that nothing later has to ask whether a fact is there.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
@@ -25,6 +25,7 @@ from cds.case.facts import (
 )
 from cds.case.provenance import Source
 from cds.errors import Issue
+from cds.language.types import BooleanType
 from cds.quantities import Interval
 from cds.vocabulary import FactDefinition, FactKind, Level, StructureDefinition, Vocabulary
 
@@ -100,6 +101,12 @@ def assemble(
 
     `silences` names the contexts in which silence may be read as "no" (`problem-list`) with the elements that show that
     the context is there; `any` always holds. A reported fact, also an absent one, is never overwritten.
+
+    >>> from cds.testing import sample_vocabulary
+    >>> tongue = ReportedLesion("T1", "tongue", {"site": Fact(Known("tongue")), "side": Fact(Known("left"))})
+    >>> case = assemble(sample_vocabulary(), as_of=dt.date(2026, 11, 22), patient={}, lesions=[tongue])
+    >>> case.patient["smoker"] == NEVER_RECORDED, [structure.key for structure in case.lesions[0].structures]
+    (True, ['nerve-a/left', 'skin/none', 'flap/none'])
     """
     contexts: dict[str, tuple[Source, ...]] = {"any": (), **(silences or {})}
     return Case(
@@ -136,7 +143,12 @@ def _structure(vocabulary: Vocabulary, reported: ReportedStructure, lesion: Fact
 
 
 def structure_label(definition: StructureDefinition, side: str) -> str:
-    """`left carotid artery`, or the plain label of a structure that has no side."""
+    """`left carotid artery`, or the plain label of a structure that has no side.
+
+    >>> from cds.testing import sample_vocabulary
+    >>> structure_label(sample_vocabulary().structures["nerve-a"], "left")
+    'left nerve A'
+    """
     return f"{side} {definition.label}" if side in ("left", "right") else definition.label
 
 
@@ -148,16 +160,19 @@ def _complete(
 
 
 def silent(definition: FactDefinition, contexts: Mapping[str, tuple[Source, ...]]) -> Fact:
-    """What silence about a fact means: "no" only where the vocabulary says so and the record holds the context."""
+    """What silence about a fact means: "no" only where the vocabulary says so and the record holds the context.
+
+    >>> from cds.testing import sample_vocabulary
+    >>> allergy = sample_vocabulary().fact(Level.PATIENT, "allergy")
+    >>> silent(allergy, {}).value, silent(allergy, {"problem-list": ()}).value
+    (None, False)
+    """
     if definition.kind is FactKind.DOCUMENT and definition.silence is None:
-        return Fact(Known(False), note="not documented") if _is_yes_no(definition) else NEVER_RECORDED
+        is_yes_no = isinstance(definition.type, BooleanType)
+        return Fact(Known(False), note="not documented") if is_yes_no else NEVER_RECORDED
     if definition.silence is not None and definition.silence.context in contexts:
         return Fact(Known(False), contexts[definition.silence.context], note=f"silence: {definition.silence.why}")
     return NEVER_RECORDED
-
-
-def _is_yes_no(definition: FactDefinition) -> bool:
-    return str(definition.type) == "Boolean"
 
 
 def structures_at_risk(vocabulary: Vocabulary, lesion: Facts) -> tuple[tuple[str, str], ...]:
@@ -165,6 +180,11 @@ def structures_at_risk(vocabulary: Vocabulary, lesion: Facts) -> tuple[tuple[str
 
     An unknown site enumerates every structure. A sided structure is enumerated on the lesion's side; on both where the
     lesion lies in the midline or its side is unknown.
+
+    >>> from cds.testing import sample_vocabulary
+    >>> neck = {"site": Fact(Known("neck")), "side": Fact(Known("left")), "flap": Fact(Known(False))}
+    >>> structures_at_risk(sample_vocabulary(), neck)
+    (('skin', 'none'),)
     """
     site, side = lesion["site"].value, lesion["side"].value
     sides = (str(side),) if side in ("left", "right") else ("left", "right")
@@ -227,6 +247,11 @@ def beyond(closing: Fact, definition: FactDefinition) -> Interval | None:
     """What a closing statement says of a distance that was never recorded: farther than the nearest it may mean.
 
     On the grid of the distance, whatever that of the statement is. `None` where it says nothing.
+
+    >>> from cds.testing import sample_vocabulary
+    >>> distance = sample_vocabulary().fact(Level.STRUCTURE, "distance")
+    >>> str(beyond(Fact(Known(Interval.point(Fraction(30)))), distance))
+    '> 30'
     """
     if not isinstance(closing.value, Interval) or closing.value.low is None:
         return None
@@ -265,11 +290,23 @@ def _unbounded(vocabulary: Vocabulary, structure: Facts, lesion: Facts) -> dict[
     return {**structure, **blank}
 
 
-def unknown_facts(facts: Facts) -> Collection[str]:
-    """The names of the facts that logic cannot use."""
-    return [name for name, fact in facts.items() if not fact.is_known]
+def subjects_of(case: Case) -> Iterator[tuple[str, Level, Facts]]:
+    """Everything that has facts in a case: its subject, its level, and the facts by name.
+
+    >>> [subject for subject, _, _ in subjects_of(Case(dt.date(2026, 11, 22), {}, (Lesion("T1", "tongue", {}, ()),)))]
+    ['patient', 'T1']
+    """
+    yield "patient", Level.PATIENT, case.patient
+    for lesion in case.lesions:
+        yield lesion.id, Level.LESION, lesion.facts
+        for structure in lesion.structures:
+            yield f"{lesion.id}/{structure.key}", Level.STRUCTURE, structure.facts
 
 
 def stale(fact: Fact, note: str) -> Fact:
-    """The fact made unknown because it is too old, with its sources kept."""
+    """The fact made unknown because it is too old, with its sources kept.
+
+    >>> stale(Fact(Known(True)), "older than the imaging").is_known
+    False
+    """
     return Fact(Absent(AbsenceReason.STALE, note), fact.sources, fact.note)

@@ -45,6 +45,8 @@ _ONE_SIDED: Final = re.compile(rf"(<=|>=|<|>)\s*{_NUMBER}")
 _RANGE: Final = re.compile(rf"{_NUMBER}\s*(?:\.\.|\bto\b)\s*{_NUMBER}")
 _OPEN_RANGE: Final = re.compile(rf"(>=?)\s*{_NUMBER}\s+and\s+(<=?)\s*{_NUMBER}")
 _POINT: Final = re.compile(_NUMBER)
+NUMBER_TEXTS: Final = tuple(each.pattern for each in (_POINT, _ONE_SIDED, _RANGE, _OPEN_RANGE))
+"""How a number or an interval is written as text, each as a regular expression of the whole of it."""
 
 
 class CaseFileError(CdsError):

@@ -7,7 +7,7 @@ read, so a date cannot be supposed, and neither can what the table of structures
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -22,6 +22,7 @@ from cds.case.case import (
     silent,
     structure_label,
     structures_at_risk,
+    subjects_of,
 )
 from cds.case.facts import NEVER_RECORDED, AbsenceReason, Absent, Conflicting, Fact, Facts, Known, State
 from cds.case.reading import CaseFileError, state_of
@@ -163,15 +164,6 @@ def _same(supposed_state: State, state: State) -> bool:
 def can_be_supposed(definition: FactDefinition) -> bool:
     """Whether a fact can be supposed: no date, and nothing that the table of structures states."""
     return definition.kind is not FactKind.GIVEN and not isinstance(definition.type, DateType)
-
-
-def subjects_of(case: Case) -> Iterator[tuple[str, Level, Facts]]:
-    """Everything that has facts in a case: its subject, its level, and the facts by name."""
-    yield "patient", Level.PATIENT, case.patient
-    for lesion in case.lesions:
-        yield lesion.id, Level.LESION, lesion.facts
-        for structure in lesion.structures:
-            yield f"{lesion.id}/{structure.key}", Level.STRUCTURE, structure.facts
 
 
 def supposed(case: Case, vocabulary: Vocabulary, states: Mapping[Place, State]) -> Case:

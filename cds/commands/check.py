@@ -19,6 +19,7 @@ from cds.explanation.words import counted
 from cds.language.suggestion import did_you_mean
 from cds.ruleset import RuleSet, load_rules
 from cds.ruleset.upkeep import overdue_reviews, supported_by
+from cds.worked_case_form import case_findings
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         counted(len(rules.parameters), "parameter"),
         counted(len(rules.references), "reference"),
     )
-    findings = [*rules.warnings, *_declared(folder, rules), *overdue_reviews(rules, the_day(arguments))]
+    written = [*_declared(folder, rules), *case_findings(folder, rules.vocabulary)]
+    findings = [*rules.warnings, *written, *overdue_reviews(rules, the_day(arguments))]
     return _told(arguments, folder, findings, f"{rules.head.id} {rules.head.version}", ", ".join(parts))
 
 

@@ -5,22 +5,34 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import httpx2
 
 from cds.commands.inputs import folder_of, the_rules
-from cds.commands.streams import UnusableArgument, is_watched
+from cds.commands.streams import UnusableArgument, watched
 from cds.conformance.cases import KINDS, Published, PublishedCase, published_cases
-from cds.conformance.judging import Reply, Result, judge
+from cds.conformance.judging import Ask, Reply, Result, judge
 from cds.explanation.layout import printable
+from cds.explanation.words import counted
 from cds.ruleset import RuleSet
 
 SECONDS: Final = 60.0
 MOST_SHOWN: Final = 20
+AT_ONCE: Final = 2
+"""Requests that are under way at once: as many as one worker of a service evaluates by default."""
+AHEAD: Final = 4
+"""Cases that are put before the first of them is judged, so that neither side waits for the other."""
+MOST_RETRIES: Final = 9
+"""How often a case is put again to a deployment that says `429`, each time after as long as it asks for."""
+LONGEST_WAIT: Final = 60
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.url is None:
         raise UnusableArgument("no address was given; give the URL of a deployment, or --write FOLDER")
+    begun = time.monotonic()
     headers = {"Authorization": f"Bearer {_token(arguments.token_file)}"} if arguments.token_file is not None else {}
     try:
         with httpx2.Client(base_url=arguments.url, headers=headers, timeout=SECONDS) as client:
@@ -39,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
             results = _results(client, published, rules)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise UnusableArgument(f"{arguments.url}: it cannot be asked ({type(error).__name__}); is it up?") from error
+    took = f"{counted(len(results), 'case')} put and judged in {time.monotonic() - begun:.0f} s"
+    sys.stderr.write(f"cds conformance: {took}\n")
     sys.stdout.write(_json(results, published) if arguments.format == "json" else _text(results, published))
     return 0 if all(result.passed for result in results) else 1
 
@@ -63,21 +78,46 @@ def _check_rules(client: httpx2.Client, rules: RuleSet) -> None:
 
 
 def _results(client: httpx2.Client, published: Published, rules: RuleSet) -> list[Result]:
-    def ask(case: PublishedCase) -> Reply:
-        reply = client.post(
+    def put(case: PublishedCase) -> httpx2.Response:
+        return client.post(
             "/evaluate", content=case.body, params=dict(case.query),
             headers={"Content-Type": case.media_type, "Accept": "application/json"},
         )  # fmt: skip
+
+    def ask(case: PublishedCase) -> Reply:
+        reply = put(case)
+        for _ in range(MOST_RETRIES):
+            if reply.status_code != httpx2.codes.TOO_MANY_REQUESTS:
+                break
+            time.sleep(_wait(reply.headers.get("Retry-After", "")))
+            reply = put(case)
         return Reply(reply.status_code, reply.content)
 
-    results = []
-    for number, result in enumerate(judge(published.cases, ask, rules), 1):
-        results.append(result)
-        if is_watched():
-            sys.stderr.write(f"\r{number} of {len(published.cases)}")
-    if is_watched():
-        sys.stderr.write("\r\033[K")
-    return results
+    with _asked_ahead(published.cases, ask) as ahead:
+        return list(watched(judge(published.cases, ahead, rules), "cases", of=len(published.cases)))
+
+
+def _wait(asked: str) -> int:
+    """How many seconds a deployment asks to wait; one where it does not say, and never longer than a minute."""
+    return min(int(asked[:6]), LONGEST_WAIT) if asked.isascii() and asked.isdigit() else 1
+
+
+@contextmanager
+def _asked_ahead(cases: Sequence[PublishedCase], ask: Ask) -> Iterator[Ask]:
+    """Asks for the next cases while the answers to others are judged. Each case is to be asked for once, in order."""
+    rest = iter(cases)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting: dict[str, Future[Reply]] = {case.id: pool.submit(ask, case) for case in islice(rest, AHEAD)}
+
+        def answered(case: PublishedCase) -> Reply:
+            reply = waiting.pop(case.id).result()
+            waiting.update((each.id, pool.submit(ask, each)) for each in islice(rest, 1))
+            return reply
+
+        try:
+            yield answered
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _text(results: Sequence[Result], published: Published) -> str:
@@ -100,6 +140,7 @@ def _text(results: Sequence[Result], published: Published) -> str:
 
 def _json(results: Sequence[Result], published: Published) -> str:
     shown = {
+        "counts": {"asked": len(results), "passed": sum(each.passed for each in results)},
         "cases": [
             {"id": each.case.id, "kind": each.case.kind, "says": each.case.says, "passed": each.passed,
              "problems": list(each.problems)}

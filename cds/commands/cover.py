@@ -7,18 +7,20 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from cds.commands.inputs import folder_of, the_rules
+from cds.commands.inputs import folder_of, the_day, the_rules
 from cds.commands.proofs import (
     Json,
     known_criterion,
+    on_its_day,
     patient_json,
     patient_lines,
     place_json,
     place_of,
+    prose,
     solver_is_here,
     version_json,
 )
-from cds.explanation.layout import printable
+from cds.commands.streams import columns, watched
 from cds.explanation.words import counted
 from cds.ruleset import RuleSet
 
@@ -32,29 +34,32 @@ def run(arguments: argparse.Namespace) -> int:
     from cds.analysis.coverage import Cover
     from cds.analysis.mutation import read_cases
 
-    rules = the_rules(arguments)
-    known_criterion(arguments.rule, rules)
-    cases = {each.name: (each.case, each.phase) for each in read_cases(folder_of(arguments.rules), rules)}
+    undated = the_rules(arguments)
+    known_criterion(arguments.rule, undated)
+    day, width = the_day(arguments), columns(arguments.width)
+    read, rules = read_cases(folder_of(arguments.rules), undated, day), undated.on(day)
+    cases = {each.name: (each.case, each.phase) for each in read}
     found: list[Coverage] = []
-    for coverage in Cover(rules, cases, arguments.seconds).coverages(arguments.rule):
+    for coverage in watched(Cover(rules, cases, arguments.seconds, day).coverages(arguments.rule), "parts", every=5):
         found.append(coverage)
         if arguments.format == "text":
-            sys.stdout.write(_told(coverage, rules))
+            sys.stdout.write(_told(coverage, rules, width))
     covered = sum(each.is_covered for each in found)
     infeasible = sum(each.infeasible for each in found)
     gaps = len(found) - covered - infeasible
     if arguments.format == "json":
-        answer = {"rule_set": version_json(rules), "worked_cases": len(cases),
+        answer = {"rule_set": version_json(rules), "as_of": day.isoformat(), "worked_cases": len(cases),
                   "counts": {"covered": covered, "gaps": gaps, "infeasible": infeasible},
                   "parts": [_json(each, rules) for each in found]}  # fmt: skip
         sys.stdout.write(f"{json.dumps(answer, indent=2, ensure_ascii=False)}\n")
     else:
         numbers = f"{covered} covered, {gaps} not, {infeasible} that no two patients can cover"
-        sys.stdout.write(f"{counted(len(cases), 'worked case')}: {counted(len(found), 'part')}: {numbers}\n")
+        over = f"{counted(len(found), 'part')} over {counted(len(cases), 'worked case')}"
+        sys.stdout.write(prose(f"{on_its_day(rules, day)}: {over}: {numbers}", width))
     return 1 if gaps else 0
 
 
-def _told(coverage: Coverage, rules: RuleSet) -> str:
+def _told(coverage: Coverage, rules: RuleSet, width: int) -> str:
     if coverage.is_covered:
         return ""
     part = coverage.part
@@ -66,9 +71,9 @@ def _told(coverage: Coverage, rules: RuleSet) -> str:
         why = "not shown to matter"
     else:
         why = "not shown to matter, and the solver gave no answer"
-    lines = [printable(f"{where}{part.criterion.id}: `{part.text}`: {why}") + "\n"]
+    lines = [prose(f"{where}{part.criterion.id}: `{part.text}`: {why}", width)]
     if not coverage.infeasible:
-        lines += [printable(f"    {_half(half)}: {name}") + "\n" for half, name in coverage.shown.items()]
+        lines += [prose(f"{_half(half)}: {name}", width, "    ") for half, name in coverage.shown.items()]
         for half, case in coverage.missing.items():
             lines.append(patient_lines(case, rules.vocabulary, heading=f"# {_half(half)}: missing"))
     return "".join(lines)

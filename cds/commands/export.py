@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from cds.commands.inputs import folder_of, the_case, the_rules
+from cds.commands.schemas import author_schemas
 from cds.commands.streams import UnusableArgument, columns
 from cds.cql_export import case_parameters, cql_library
 from cds.explanation import markdown, text
@@ -17,7 +18,7 @@ from cds.explanation.rulebook import Book, WorkedCase, rulebook
 from cds.fhir_output import publication
 from cds.recommendation.model import Recommendation
 from cds.ruleset.documents import read_document
-from cds.ruleset.editor_schemas import editor_schemas, schema_name
+from cds.ruleset.editor_schemas import schema_name
 from cds.ruleset.model import Phase
 from cds.worked_cases import case_files
 
@@ -52,7 +53,8 @@ def _schema() -> int:
 
 def _rules_schema(arguments: argparse.Namespace) -> int:
     """What an editor completes and checks rule files by: one schema for each kind of file."""
-    schemas = {schema_name(pattern): schema for pattern, schema in editor_schemas().items()}
+    schemas = author_schemas(the_rules(arguments).vocabulary)
+    schemas = {schema_name(pattern): schema for pattern, schema in schemas.items()}
     if arguments.out is None:
         sys.stdout.write(f"{json.dumps(schemas, indent=2, ensure_ascii=False)}\n")
         return 0

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import multiprocessing
 import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
-from cds.commands.inputs import folder_of, the_rules
+from cds.commands.inputs import folder_of, the_day, the_rules
 from cds.commands.proofs import (
     Json,
     known_name,
+    on_its_day,
     patient_json,
     patient_lines,
     place_json,
     place_of,
+    prose,
     solver_is_here,
     version_json,
 )
-from cds.commands.streams import UnusableArgument
-from cds.explanation.layout import printable
+from cds.commands.streams import UnusableArgument, columns, is_watched, watched
 from cds.explanation.words import counted
 from cds.ruleset import RuleSet, load_rules
 
@@ -34,49 +40,88 @@ if TYPE_CHECKING:
 def run(arguments: argparse.Namespace) -> int:
     """Print what survives, each with a patient who would tell; status 1 where anything does, or may."""
     solver_is_here("mutate")
-    from cds.analysis.mutation import Fate
+    from cds.analysis.mutation import Fate, subjects
 
     folder, rules = folder_of(arguments.rules), the_rules(arguments)
-    known_name(arguments.rule, [*rules.conditions, *rules.definitions], rules)
-    trials = _trials(folder, arguments.overlay, arguments.rule, arguments.seconds, arguments.workers)
+    known_name(arguments.rule, subjects(rules), rules)
+    asked = _Asked(str(folder), arguments.overlay, the_day(arguments), arguments.rule, arguments.seconds)
+    worked_cases, trials = _trials(asked, arguments.workers)
     counts = Counter(trial.fate for trial in trials)
     if arguments.format == "json":
-        answer = {"rule_set": version_json(rules), "counts": {fate.value: counts[fate] for fate in Fate},
+        answer = {"rule_set": version_json(rules), "as_of": asked.as_of.isoformat(), "worked_cases": worked_cases,
+                  "counts": {fate.value: counts[fate] for fate in Fate},
                   "mutants": [_json(trial, rules) for trial in trials]}  # fmt: skip
         sys.stdout.write(f"{json.dumps(answer, indent=2, ensure_ascii=False)}\n")
     else:
-        sys.stdout.write("".join(_told(trial, rules) for trial in trials))
+        width = columns(arguments.width)
+        sys.stdout.write("".join(_told(trial, rules, width) for trial in trials))
         numbers = ", ".join(f"{counts[fate]} {fate.value}" for fate in Fate)
-        sys.stdout.write(f"{rules.head.id} {rules.head.version}: {counted(len(trials), 'mutant')}: {numbers}\n")
+        over = f"{counted(len(trials), 'mutant')} over {counted(worked_cases, 'worked case')}"
+        sys.stdout.write(prose(f"{on_its_day(rules, asked.as_of)}: {over}: {numbers}", width))
     return 1 if counts[Fate.SURVIVED] or counts[Fate.UNDECIDED] else 0
 
 
-def _trials(folder: Path, overlay: str | None, only: str | None, seconds: float, workers: int) -> list[Trial]:
-    """What became of each mutant, in the order of the mutants."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What each process is told: the rule set and its day, which statement alone, and how long a question may take."""
+
+    folder: str
+    overlay: str | None
+    as_of: dt.date
+    only: str | None
+    seconds: float
+
+
+def _trials(asked: _Asked, workers: int) -> tuple[int, list[Trial]]:
+    """How many worked cases there are, and what became of each mutant, in the order of the mutants."""
     if workers == 1:
-        return _share(str(folder), overlay, only, seconds, 0, 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        shares = [
-            pool.submit(_share, str(folder), overlay, only, seconds, number, workers) for number in range(workers)
-        ]
+        return _share(asked, 0, 1, None)
+    context = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        done = stack.enter_context(context.Manager()).Queue() if is_watched() else None
+        pool = stack.enter_context(ProcessPoolExecutor(workers, context))
+        shares = [pool.submit(_share, asked, number, workers, done) for number in range(workers)]
+        if done is not None:
+            for _ in watched(_until_done(done, shares), "mutants", every=10):
+                pass
         found = [share.result() for share in shares]
-    total = sum(map(len, found))
-    return [found[index % workers][index // workers] for index in range(total)]
+    total = sum(len(share) for _, share in found)
+    return found[0][0], [found[index % workers][1][index // workers] for index in range(total)]
 
 
-def _share(folder: str, overlay: str | None, only: str | None, seconds: float, first: int, step: int) -> list[Trial]:
-    """One process's share of the mutants: put to the worked cases, and what survives to the solver."""
+def _until_done(done: Queue[None], shares: Sequence[Future[tuple[int, list[Trial]]]]) -> Iterator[None]:
+    """One item for each mutant that some process has tried, until all processes have ended."""
+    while not all(share.done() for share in shares):
+        with suppress(Empty):
+            yield done.get(timeout=1)
+
+
+def _share(asked: _Asked, first: int, step: int, done: Queue[None] | None) -> tuple[int, list[Trial]]:
+    """One process's share of the mutants: put to the worked cases, and what survives to the solver.
+
+    Each that was tried is put into `done`; without it, this process is the only one, and counts itself.
+    """
     from cds.analysis.mutation import read_cases, trials
     from cds.analysis.wording import Wording
 
-    rules = load_rules(Path(folder), overlay=overlay)
-    cases = read_cases(Path(folder), rules)
+    folder = Path(asked.folder)
+    rules = load_rules(folder, overlay=asked.overlay)
+    cases = read_cases(folder, rules, asked.as_of)
     if not cases:
-        raise UnusableArgument(f"`{Path(folder).name}`: no worked case holds under it; `cds test` says why")
-    return list(trials(Wording(rules), cases, only=only, seconds=seconds, first=first, step=step))
+        problem = f"`{folder.name}`: no worked case has a day with the thresholds of {asked.as_of}, and holds"
+        raise UnusableArgument(f"{problem}; give the day of the cases with --as-of, or see `cds test`")
+    wording = Wording(rules.on(asked.as_of))
+    found = trials(wording, cases, only=asked.only, seconds=asked.seconds, first=first, step=step, as_of=asked.as_of)
+    if done is None:
+        return len(cases), list(watched(found, "mutants", every=10) if step == 1 else found)
+    tried: list[Trial] = []
+    for trial in found:
+        tried.append(trial)
+        done.put(None)
+    return len(cases), tried
 
 
-def _told(trial: Trial, rules: RuleSet) -> str:
+def _told(trial: Trial, rules: RuleSet, width: int) -> str:
     from cds.analysis.mutation import Fate
 
     if trial.fate is Fate.KILLED:
@@ -88,8 +133,8 @@ def _told(trial: Trial, rules: RuleSet) -> str:
     }[trial.fate]
     place = place_of(trial.mutant.subject, rules)
     where = f"{place}: " if place is not None else ""
-    told = printable(f"{where}{trial.mutant.subject}: {trial.mutant.what}: {why}") + "\n"
-    told += "".join(printable(f"    expect {each}") + "\n" for each in trial.differences)
+    told = prose(f"{where}{trial.mutant.subject}: {trial.mutant.what}: {why}", width)
+    told += "".join(prose(f"expect {each}", width, "    ") for each in trial.differences)
     return told if trial.witness is None else told + patient_lines(trial.witness, rules.vocabulary)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from importlib.util import find_spec
 
@@ -11,7 +12,7 @@ from cds.case import Case
 from cds.case.writing import case_to_mapping
 from cds.commands.streams import UnusableArgument
 from cds.errors import Position
-from cds.explanation.layout import printable
+from cds.explanation.layout import printable, wrapped
 from cds.intake.rebuild import NotRebuildable, rebuild
 from cds.language.suggestion import did_you_mean
 from cds.ruleset import RuleSet
@@ -54,6 +55,20 @@ def patient_json(case: Case, vocabulary: Vocabulary) -> Json:
         return {**told, "bundle": rebuild(case, vocabulary)}
     except NotRebuildable as error:
         return {**told, "no_bundle": str(error)}
+
+
+def prose(text: str, width: int, indent: str = "") -> str:
+    r"""A sentence as lines of at most `width` cells; those after the first stand two cells further in.
+
+    >>> prose("no worked case notices", 16)
+    'no worked case\n  notices\n'
+    """
+    return "".join(f"{line}\n" for line in wrapped(text, width, indent, f"{indent}  "))
+
+
+def on_its_day(rules: RuleSet, as_of: dt.date) -> str:
+    """Which rule set it was, and the day whose thresholds held."""
+    return f"{rules.head.id} {rules.head.version}, as of {as_of.isoformat()}"
 
 
 def place_json(position: Position | None) -> Json | None:

@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cds.case import Case
-from cds.commands.inputs import folder_of, the_case, the_rules
-from cds.commands.proofs import Json, patient_json, patient_lines, solver_is_here, version_json
-from cds.commands.streams import UnusableArgument
-from cds.explanation.layout import printable
+from cds.commands.inputs import folder_of, the_case, the_day, the_rules
+from cds.commands.proofs import (
+    Json,
+    on_its_day,
+    patient_json,
+    patient_lines,
+    prose,
+    solver_is_here,
+    version_json,
+)
+from cds.commands.streams import UnusableArgument, columns
 from cds.explanation.words import counted
 from cds.language.suggestion import did_you_mean
 from cds.ruleset import RuleSet
@@ -29,15 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
     from cds.analysis.mutation import read_cases
     from cds.analysis.regions import Regions
 
-    rules = the_rules(arguments)
-    if arguments.option not in rules.options:
-        raise UnusableArgument(_unknown("option", arguments.option, list(rules.options)))
-    cases = {each.name: each.case for each in read_cases(folder_of(arguments.rules), rules) if each.phase == "decision"}
-    regions = Regions(rules, arguments.option, cases, arguments.seconds)
+    for name in ("base", "out"):
+        if arguments.slice is None and getattr(arguments, name) is not None:
+            raise UnusableArgument(f"--{name}: it belongs to --slice; give both")
+    if arguments.slice is not None and arguments.format != "text":
+        raise UnusableArgument("--format: a slice is a drawing (SVG); leave one of the two out")
+    undated = the_rules(arguments)
+    if arguments.option not in undated.options:
+        raise UnusableArgument(_unknown("option", arguments.option, list(undated.options)))
+    day = the_day(arguments)
+    read, rules = read_cases(folder_of(arguments.rules), undated, day), undated.on(day)
+    cases = {each.name: each.case for each in read if each.phase == "decision"}
+    regions = Regions(rules, arguments.option, cases, arguments.seconds, as_of=day)
     if arguments.slice is not None:
         return _slice(arguments, rules, regions)
     found = regions.enumerate(arguments.most)
-    sys.stdout.write(_json(regions, found) if arguments.format == "json" else _text(regions, found))
+    told = _json(regions, found) if arguments.format == "json" else _text(regions, found, columns(arguments.width))
+    sys.stdout.write(told)
     return 0 if found.complete and all(region.worked_cases for region in found.regions) else 1
 
 
@@ -46,16 +61,16 @@ def _unknown(what: str, named: str, known: list[str]) -> str:
     return f"`{named}`: there is no such {what}" + (f"; {question}" if question else f"; there are {', '.join(known)}")
 
 
-def _text(regions: Regions, found: Enumerated) -> str:
-    lines = []
+def _text(regions: Regions, found: Enumerated, width: int) -> str:
+    told = ""
     for region in found.regions:
         against = ", ".join(sorted(region.against)) or "nothing against it"
-        lines.append(printable(f"{region.verdict.value}: {against}"))
+        told += prose(f"{region.verdict.value}: {against}", width)
         cases = counted(len(region.worked_cases), "worked case") if region.worked_cases else "no worked case"
         cites = ", ".join(region.cites) if region.cites else "no published source"
-        lines.append(f"    {cases}; {cites}")
+        told += prose(f"{cases}; {cites}", width, "    ")
         if not region.worked_cases:
-            lines += patient_lines(region.patient, regions.rules.vocabulary).splitlines()
+            told += patient_lines(region.patient, regions.rules.vocabulary)
     without = sum(not region.worked_cases for region in found.regions)
     bare = sum(not region.cites for region in found.regions)
     numbers = f"{counted(len(found.regions), 'region')}, {without} without a worked case, {bare} without a source"
@@ -63,10 +78,9 @@ def _text(regions: Regions, found: Enumerated) -> str:
         rest = "there is no other"
     else:
         rest = "the solver gave up: there may be more" if found.undecided else "there are more: --most looks further"
-    lines.append(f"{numbers}; {rest}")
+    told += prose(f"{on_its_day(regions.rules, regions.as_of)}: {numbers}; {rest}", width)
     unsettled = counted(len(regions.unsettled), "worked case")
-    lines.append(f"{unsettled} in none: out of scope, or something that bears on the option is unknown")
-    return "".join(f"{line}\n" for line in lines)
+    return told + prose(f"{unsettled} in none: out of scope, or something that bears on the option is unknown", width)
 
 
 def _region(region: Region, rules: RuleSet) -> Json:
@@ -78,7 +92,8 @@ def _region(region: Region, rules: RuleSet) -> Json:
 
 def _json(regions: Regions, found: Enumerated) -> str:
     answer = {
-        "rule_set": version_json(regions.rules), "option": regions.option, "complete": found.complete,
+        "rule_set": version_json(regions.rules), "as_of": regions.as_of.isoformat(), "option": regions.option,
+        "complete": found.complete,
         "undecided": found.undecided, "regions": [_region(each, regions.rules) for each in found.regions],
         "unsettled": list(regions.unsettled),
     }  # fmt: skip
@@ -99,7 +114,8 @@ def _slice(arguments: argparse.Namespace, rules: RuleSet, regions: Regions) -> i
     if cells > MOST_CELLS:
         told = f"{across.path}, {up.path}: {cells} cells are too many to read; name facts with less values"
         raise UnusableArgument(told)
-    text = svg(drawn, f"{rules.options[arguments.option].label}: {across.label} and {up.label}")
+    text = svg(drawn, f"{rules.options[arguments.option].label}: {across.label} and {up.label}, "
+               f"as of {regions.as_of.isoformat()}")  # fmt: skip
     if arguments.out is None:
         sys.stdout.write(text)
     else:

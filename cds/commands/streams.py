@@ -9,9 +9,12 @@ import os
 import re
 import shutil
 import sys
-from typing import ClassVar, TextIO
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, TextIO, TypeVar
 
 from cds.errors import CdsError
+
+T = TypeVar("T")
 
 MOST_COLUMNS = 100
 """A line of prose that is longer than this is hard to find the way back from."""
@@ -71,6 +74,19 @@ def columns(asked: int | None) -> int:
     if not sys.stdout.isatty():
         return 80
     return max(40, min(MOST_COLUMNS, shutil.get_terminal_size().columns))
+
+
+def watched(items: Iterable[T], what: str, every: int = 1, of: int | None = None) -> Iterator[T]:
+    """The items, each counted on standard error where a person sees it: `60 statements`, `3 of 9 cases`."""
+    if not is_watched():
+        yield from items
+        return
+    for number, item in enumerate(items, 1):
+        if number % every == 0:
+            sys.stderr.write(f"\r{number}{'' if of is None else f' of {of}'} {what}")
+            sys.stderr.flush()
+        yield item
+    sys.stderr.write("\r\033[K")
 
 
 def is_watched() -> bool:

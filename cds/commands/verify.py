@@ -8,15 +8,21 @@ import sys
 from typing import TYPE_CHECKING
 
 from cds.commands.inputs import folder_of, the_day, the_rules
-from cds.commands.proofs import Json, patient_json, patient_lines, place_json, solver_is_here, version_json
-from cds.commands.streams import is_watched
-from cds.explanation.layout import printable
+from cds.commands.proofs import (
+    Json,
+    on_its_day,
+    patient_json,
+    patient_lines,
+    place_json,
+    prose,
+    solver_is_here,
+    version_json,
+)
+from cds.commands.streams import columns, watched
 from cds.explanation.words import counted
 from cds.ruleset import RuleSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from cds.analysis.statements import Outcome
 
 
@@ -29,28 +35,20 @@ def run(arguments: argparse.Namespace) -> int:
     day = the_day(arguments)
     rules = the_rules(arguments).on(day)
     declared = read_declarations(folder_of(arguments.rules))
+    width = columns(arguments.width)
     outcomes: list[Outcome] = []
-    for outcome in _watched(Verification(rules, declared, day, arguments.seconds).outcomes()):
+    for outcome in watched(Verification(rules, declared, day, arguments.seconds).outcomes(), "statements", every=20):
         outcomes.append(outcome)
         if arguments.format == "text":
-            sys.stdout.write(_told(outcome, rules))
+            sys.stdout.write(_told(outcome, rules, width))
     if arguments.format == "json":
         answer = {"rule_set": version_json(rules), "as_of": day.isoformat(), "counts": _counts(outcomes),
                   "statements": [_json(outcome, rules) for outcome in outcomes]}  # fmt: skip
         sys.stdout.write(f"{json.dumps(answer, indent=2, ensure_ascii=False)}\n")
     else:
         numbers = ", ".join(f"{number} {standing}" for standing, number in _counts(outcomes).items())
-        sys.stdout.write(f"{rules.head.id} {rules.head.version}: {counted(len(outcomes), 'statement')}: {numbers}\n")
+        sys.stdout.write(prose(f"{on_its_day(rules, day)}: {counted(len(outcomes), 'statement')}: {numbers}", width))
     return 0 if all(outcome.is_fine for outcome in outcomes) else 1
-
-
-def _watched(outcomes: Iterable[Outcome]) -> Iterable[Outcome]:
-    for number, outcome in enumerate(outcomes, 1):
-        if is_watched() and number % 20 == 0:
-            sys.stderr.write(f"\r{number} statements")
-        yield outcome
-    if is_watched():
-        sys.stderr.write("\r\033[K")
 
 
 def _counts(outcomes: list[Outcome]) -> dict[str, int]:
@@ -59,15 +57,14 @@ def _counts(outcomes: list[Outcome]) -> dict[str, int]:
     return {standing.value: number for standing, number in by_standing(outcomes).items()}
 
 
-def _told(outcome: Outcome, rules: RuleSet) -> str:
+def _told(outcome: Outcome, rules: RuleSet, width: int) -> str:
     from cds.analysis.statements import Standing
 
     statement = outcome.statement
     if outcome.standing is Standing.PROVED:
         return ""
     place = f"{statement.position}: " if statement.position is not None else ""
-    text = f"{place}{outcome.standing.value}: {statement.says}: {outcome.why} [{statement.key}]"
-    told = f"{printable(text)}\n"
+    told = prose(f"{place}{outcome.standing.value}: {statement.says}: {outcome.why} [{statement.key}]", width)
     if outcome.witness is not None:
         told += patient_lines(outcome.witness, rules.vocabulary)
     if outcome.learned is not None:

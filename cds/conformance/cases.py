@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from cds.api import read_case
+from cds.case import NEVER_RECORDED, subjects_of
 from cds.case.reading import CaseFileError, case_from_mapping
 from cds.intake.rebuild import NotRebuildable, rebuild
 from cds.language.types import CodeType, NumberType, QuantityType
@@ -30,6 +32,7 @@ FHIR: Final = "application/fhir+json"
 OTHER_UNIT: Final = ("candela", "cd")
 """A unit (UCUM) that no fact is measured in: luminous intensity."""
 HOSTILE_DAY: Final = "2026-11-22"
+MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ class Published:
 
 
 def published_cases(folder: Path, rules: RuleSet) -> Published:
-    """The cases of the rule set in a folder, in the order of their kinds."""
+    """The cases of the rule set in a folder, in the order of their kinds.
+
+    Raises `NotRebuildable` where the rule set would not read them: a deployment that read nothing either would pass.
+    """
     made: list[PublishedCase] = []
     left_out: list[str] = []
     written: dict[str, Json] = {}
@@ -74,6 +80,8 @@ def published_cases(folder: Path, rules: RuleSet) -> Published:
         made.append(PublishedCase(f"complete/{file.stem}", "complete", says, _bytes(body), _query(data)))
     if written:
         stem = max(written, key=lambda name: (len(written[name].get("lesions", ())) == 1, _size(written[name]), name))
+        if unread := _unread(written[stem], rules):
+            raise NotRebuildable([f"{stem}: {unread}"])
         for changed in _changed(written[stem], f"complete/{stem}", rules):
             if isinstance(changed, str):
                 left_out.append(changed)
@@ -85,6 +93,26 @@ def published_cases(folder: Path, rules: RuleSet) -> Published:
 
 def _bundle(data: Json, rules: RuleSet) -> dict[str, object]:
     return rebuild(case_from_mapping(rules.vocabulary, data), rules.vocabulary)
+
+
+def _unread(data: Json, rules: RuleSet) -> str:
+    """Which known facts of a worked case the rule set does not read from the bundle that says them; empty for none."""
+    case = case_from_mapping(rules.vocabulary, data)
+    again = read_case(_bytes(rebuild(case, rules.vocabulary)), as_of=case.as_of, rules=rules)
+    found = {(subject, name): fact for subject, _, facts in subjects_of(again) for name, fact in facts.items()}
+    lost = [
+        f"{subject}: {name}"
+        for subject, level, facts in subjects_of(case)
+        for name, fact in facts.items()
+        if rules.vocabulary.fact(level, name).kind not in (FactKind.GIVEN, FactKind.DOCUMENT)
+        and fact.is_known
+        and found.get((subject, name), NEVER_RECORDED).value != fact.value
+    ]
+    if not lost:
+        return ""
+    named = ", ".join(lost[:MOST_NAMED]) + (f" and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else "")
+    hint = "let mapping/ read the codes that `cds case-to-bundle` writes"
+    return f"its bundle is not read as it was written ({named}); {hint}"
 
 
 def _query(data: Json) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cds.cql_export.case import LIST_PARAMETERS
-from cds.language import ConditionErrors, facts_of, parameters_of, parse, resolve, to_cql
+from cds.language import ConditionErrors, facts_of, parameters_of, parse, print_expression, resolve, to_cql
 from cds.language.syntax import (
     AnyOf,
     BooleanLiteral,
@@ -69,9 +69,11 @@ def cql_library(rules: RuleSet) -> Library:
     ('RecurrentHeadAndNeck', 'SS-2')
     """
     writer = _Writer(rules)
-    name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", rules.head.id))
+    words = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", rules.head.id))
+    name = words if words[:1].isalpha() else f"Rules{words}"  # an identifier of CQL begins with a letter
+    version = print_expression(CodeLiteral(rules.head.version))
     parts = (
-        f"{_comment(_about(rules))}library {name} version '{rules.head.version}'\n",
+        f"{_comment(_about(rules))}library {name} version {version}\n",
         # A default, since an engine may take a parameter that was not set for something else than null.
         *(f"parameter {name} {kind} default null\n" for name, kind in _parameters(rules.vocabulary)),
         *writer.defines(),

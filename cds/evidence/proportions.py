@@ -49,6 +49,16 @@ def proportion_text(k: int, n: int) -> str:
     >>> proportion_text(5, 11), proportion_text(0, 9)
     ('5 of 11: 45 % (95 % CI 17–77 %)', '0 of 9: 0 % (95 % CI 0–34 %)')
     """
+    point, low, high = proportion_percents(k, n)
+    return f"{k} of {n}: {point} % (95 % CI {low}–{high} %)"
+
+
+def proportion_percents(k: int, n: int) -> tuple[int, int, int]:
+    """A proportion in whole percents, with the ends of its exact 95 % interval.
+
+    >>> proportion_percents(2, 16)
+    (13, 2, 38)
+    """
     low, high = clopper_pearson(k, n)
     point = (200 * k + n) // (2 * n)  # half a percent goes up: 2 of 16 is 12.5 %
-    return f"{k} of {n}: {point} % (95 % CI {100 * low:.0f}–{100 * high:.0f} %)"
+    return point, round(100 * low), round(100 * high)

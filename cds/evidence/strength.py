@@ -26,6 +26,9 @@ def allowed_strength(references: Iterable[Reference]) -> Strength:
     """The strongest that these citations allow together: that of the weakest; `weak` without any.
 
     A source of which only a summary or a listing was seen (tags V2, REF, U) allows `weak`.
+
+    >>> allowed_strength([])
+    'weak'
     """
     caps = [_CAP[reference.certainty] if reference.tag == "V1" else "weak" for reference in references]
     return min(caps, key=_RANK.__getitem__, default="weak")

@@ -27,7 +27,7 @@ from cds.language.syntax import (
 from cds.recommendation.words import parameter_text, spoken
 from cds.ruleset import RuleSet
 from cds.ruleset.model import AtLeast, Definition, When
-from cds.vocabulary import FactDefinition, Level
+from cds.vocabulary import FactDefinition, level_of
 
 _COMPARED: Final[Mapping[ComparisonOperator, str]] = {
     "=": "is", "!=": "is not", "<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least",
@@ -163,8 +163,7 @@ class _English:
         return f"{definition.label if definition else spoken(fact.name)}{self._whose(fact)}: {answer}"
 
     def _definition(self, fact: FactReference) -> FactDefinition | None:
-        level = Level.LESION if fact.level == "other" else Level(fact.level)
-        return self.rules.vocabulary.facts.get((level, fact.name))
+        return self.rules.vocabulary.facts.get((level_of(fact.level), fact.name))
 
     @staticmethod
     def _whose(fact: FactReference) -> str:

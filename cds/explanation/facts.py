@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cds.case import NEVER_RECORDED, Case, Fact, Facts
+from cds.case import NEVER_RECORDED, Case, Fact, subjects_of
 from cds.explanation import words
 from cds.explanation.page import Entry, Page, Section
 from cds.recommendation.model import FactPart
 from cds.recommendation.words import fact_part, fact_text
-from cds.vocabulary import FactDefinition, FactKind, Level, Vocabulary
+from cds.vocabulary import FactDefinition, FactKind, Vocabulary
 
 Stated = tuple[str, FactDefinition, Fact]
 
 
 def facts_of(case: Case, vocabulary: Vocabulary) -> Iterator[Stated]:
     """Every fact of a case with its subject and its definition; what the structure table itself gives is none."""
-
-    def stated(facts: Facts, level: Level, subject: str) -> Iterator[Stated]:
+    for subject, level, facts in subjects_of(case):
         for name, fact in facts.items():
             definition = vocabulary.fact(level, name)
             if definition.kind is not FactKind.GIVEN:
                 yield subject, definition, fact
-
-    yield from stated(case.patient, Level.PATIENT, "patient")
-    for lesion in case.lesions:
-        yield from stated(lesion.facts, Level.LESION, lesion.id)
-        for structure in lesion.structures:
-            yield from stated(structure.facts, Level.STRUCTURE, f"{lesion.id}/{structure.key}")
 
 
 def fact_parts(case: Case, vocabulary: Vocabulary) -> tuple[FactPart, ...]:

@@ -6,10 +6,13 @@ All three are laid out from the same page, so that none of them can say less tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Level = Literal[1, 2, 3]
 """1 the answer, 2 a lesion, 3 a section."""
+
+UNFOLD: Final = "unfold to read"
+"""What a folded page says where more is to be had than it writes out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,24 +6,22 @@ intervals, and the worked cases in which it came out true, false and unknown whe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cds.case import Case
 from cds.case.reading import case_from_mapping
 from cds.evidence import capped, proportion_text
-from cds.explanation.answer import reference
 from cds.explanation.english import Statement, definition_in_words, in_words
 from cds.explanation.markdown import escaped
-from cds.explanation.words import BASIS, BEFORE
+from cds.explanation.references import reference
+from cds.explanation.words import BASIS, BEFORE, graded
 from cds.language import facts_of, parse, to_cql, walk
 from cds.language.syntax import CodeLiteral
 from cds.reasoning.conditions import ReferenceEngine, derive
 from cds.reasoning.contexts import contexts_of
 from cds.reasoning.decision import blank
-from cds.recommendation.words import parameter_text, spoken
+from cds.recommendation.words import parameter_text, spoken, with_places
 from cds.ruleset import RuleSet
 from cds.ruleset.model import (
     Claim,
@@ -42,14 +40,13 @@ from cds.ruleset.model import (
 )
 from cds.ruleset.upkeep import statements
 from cds.truth import Truth
-from cds.vocabulary import Level
+from cds.vocabulary import Level, level_of
 
 Book = Mapping[str, str]
 """The pages: their paths in the book, and their Markdown."""
 
 MOST_EXAMPLES: Final = 5
 MOST_SUBJECTS: Final = 2
-_PLACE: Final = re.compile(r"\{([a-z]+)\.([A-Za-z][A-Za-z0-9_]*)\}")
 _TRUTHS: Final = (Truth.TRUE, Truth.FALSE, Truth.UNKNOWN)
 _TAGS: Final = {
     "V1": "the source itself was seen",
@@ -102,20 +99,16 @@ def _examples(rules: RuleSet, cases: Iterable[WorkedCase]) -> Examples:
         case = case_from_mapping(rules.vocabulary, dict(each.data))
         then = rules.on(case.as_of)
         derivations = ReferenceEngine().derivations(then.programs[each.phase], contexts_of(case))
+        whom = {f"{lesion.id}/{s.key}": f"{lesion.id}, {s.label}" for lesion in case.lesions for s in lesion.structures}
         for (criterion, context), derivation in derivations.items():
             about = found.setdefault((criterion, derivation.truth), {}).setdefault(each.name, [])
-            about.append(_whom(case, context))
+            about.append(whom.get(context, context))
     return {key: [_told(name, about) for name, about in its.items()] for key, its in found.items()}
 
 
 def _told(name: str, about: Sequence[str]) -> str:
     """A case, and the first of those in it whom a criterion was about."""
     return f"{name} ({', '.join(about[:MOST_SUBJECTS])}{', …' if len(about) > MOST_SUBJECTS else ''})"
-
-
-def _whom(case: Case, context: str) -> str:
-    labels = {f"{lesion.id}/{s.key}": f"{lesion.id}, {s.label}" for lesion in case.lesions for s in lesion.structures}
-    return labels.get(context, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +205,7 @@ class _Book:
             claims.setdefault((each.cite, each.locator, each.supports), []).append(each.claim)
         for (cite, locator, supports), named in claims.items():
             source = self.rules.references[cite]
-            certainty = source.certainty.replace("-", " ") if source.certainty else "not graded"
+            certainty = graded(source.certainty)
             directness = f", {source.directness}" if source.directness else ""
             where = f", {escaped(locator)}" if locator else ""
             lines.append(
@@ -293,7 +286,7 @@ class _Book:
     def _citations(self) -> str:
         lines = ["# Citations", ""]
         for cite, source in sorted(self.rules.references.items()):
-            certainty = source.certainty.replace("-", " ") if source.certainty else "not graded"
+            certainty = graded(source.certainty)
             link = f" [{escaped(source.url)}]({source.url})" if source.url else ""
             users = [name for name, each in statements(self.rules) if any(e.cite == cite for e in each.evidence)]
             thresholds = [name for name, p in self.rules.parameters.items() if p.cite == cite]
@@ -353,16 +346,13 @@ class _Book:
     def _plain(self, sentence: str) -> str:
         """A sentence of a rule with its thresholds in place, and what the patient fills in named."""
 
-        def fill(place: re.Match[str]) -> str:
-            word, name = place[1], place[2]
-            if word == "parameters":
-                return parameter_text(self.rules.parameters[name])
+        def fill(word: str, name: str) -> str:
             if name in ("label", "name"):
                 return f"‹the {'other lesion' if word == 'other' else word}›"
-            definition = self.rules.vocabulary.facts.get((Level.LESION if word == "other" else Level(word), name))
+            definition = self.rules.vocabulary.facts.get((level_of(word), name))
             return f"‹{definition.label if definition else spoken(name)}›"
 
-        return _PLACE.sub(fill, sentence)
+        return with_places(sentence, self.rules, fill)
 
     def _by_structure(self) -> Mapping[str, list[str]]:
         """The criteria that can come out otherwise than nothing at each structure, asked with all else unknown."""
@@ -378,8 +368,7 @@ class _Book:
                 for context in contexts.at(Level.STRUCTURE) if criterion.level is Level.STRUCTURE else ():
                     idle = Truth.TRUE if effects.get(name) == "requires" else Truth.FALSE
                     if derive(criterion.condition, blank(context), program.derived).truth is not idle:
-                        structure = str(context.facts["structure"]["name"].value)
-                        found[self.rules.vocabulary.structures[structure].label][name] = None
+                        found[self.rules.vocabulary.structures[context.structure_name].label][name] = None
                 for node, _ in walk(criterion.condition) if criterion.level is not Level.STRUCTURE else ():
                     named = self.rules.vocabulary.structures.get(node.value) if isinstance(node, CodeLiteral) else None
                     if named is not None and any(each.level == "structure" for each in facts_of(criterion.condition)):

@@ -15,7 +15,7 @@ from cds.recommendation.model import FactPart, PlannerReason, ReasonPart, Recomm
 from cds.recommendation.words import fact_text
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Phase
-from cds.vocabulary import Level
+from cds.vocabulary import level_of
 
 
 def criteria_ids(rules: RuleSet, phase: Phase) -> tuple[str, ...]:
@@ -118,8 +118,7 @@ def _steps(derivation: Derivation, rules: RuleSet, depth: int) -> Iterable[Entry
     text = f"{derivation.truth.value}: {_operation(derivation)}"
     sources = ""
     if derivation.fact is not None and derivation.reference is not None:
-        level = Level.LESION if derivation.reference.level == "other" else Level(derivation.reference.level)
-        definition = rules.vocabulary.fact(level, derivation.reference.name)
+        definition = rules.vocabulary.fact(level_of(derivation.reference.level), derivation.reference.name)
         text = f"{text} — {definition.label} of {derivation.subject} is {fact_text(derivation.fact, definition)}"
         sources = words.elements(derivation.fact.sources, unfold=False)
     yield Entry(text, sources, depth=depth)

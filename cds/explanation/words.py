@@ -139,9 +139,18 @@ def grounds(
         yield "no published source"
 
 
+def graded(certainty: str | None) -> str:
+    """The certainty of evidence in words.
+
+    >>> graded("very-low"), graded(None)
+    ('very low', 'not graded')
+    """
+    return certainty.replace("-", " ") if certainty else "not graded"
+
+
 def certainty(evidence: EvidencePart) -> str:
     """What is said of a citation where it is referenced: `very low, indirect`."""
-    remarks = [evidence.certainty.replace("-", " ") if evidence.certainty else "not graded"]
+    remarks = [graded(evidence.certainty)]
     if evidence.directness and evidence.directness.lower().startswith("i"):
         remarks.append("indirect")
     return ", ".join(remarks)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cds.evidence import capped
-from cds.explanation.answer import reference as reference_text
+from cds.explanation.references import reference as reference_text
 from cds.fhir_output import citations
 from cds.fhir_output.addresses import Addresses
 from cds.fhir_output.code_systems import code_systems

@@ -199,7 +199,6 @@ class AnyOf:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
-Literal_ = BooleanLiteral | NumberLiteral | QuantityLiteral | CodeLiteral
 Expression = (
     BooleanLiteral
     | NumberLiteral

@@ -44,7 +44,12 @@ def children(expression: Expression) -> tuple[Expression, ...]:
 
 
 def walk(expression: Expression) -> Iterator[tuple[Expression, int]]:
-    """Every node with its depth (1 for `expression` itself), a node before its operands. Needs no recursion."""
+    """Every node with its depth (1 for `expression` itself), a node before its operands. Needs no recursion.
+
+    >>> from cds.language.parser import parse
+    >>> [(type(node).__name__, depth) for node, depth in walk(parse("not lesion.treated"))]
+    [('Not', 1), ('FactReference', 2)]
+    """
     waiting: list[tuple[Expression, int]] = [(expression, 1)]
     while waiting:
         node, depth = waiting.pop()

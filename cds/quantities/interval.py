@@ -70,7 +70,11 @@ class Interval:
         return above and below
 
     def within(self, other: Interval) -> bool:
-        """Whether every number of this interval lies in `other` (narrowing: learning more about a value)."""
+        """Whether every number of this interval lies in `other` (narrowing: learning more about a value).
+
+        >>> Interval.point(Fraction(5)).within(Interval.below(Fraction(5), open_end=False))
+        True
+        """
         low_inside = other.low is None or (
             self.low is not None
             and (self.low > other.low or (self.low == other.low and (self.low_open or not other.low_open)))
@@ -82,7 +86,12 @@ class Interval:
         return low_inside and high_inside
 
     def intersection(self, other: Interval) -> Interval | None:
-        """The numbers in both, or `None` where there is none (the two contradict each other)."""
+        """The numbers in both, or `None` where there is none (the two contradict each other).
+
+        >>> above_3, below_8 = Interval.above(Fraction(3), open_end=True), Interval.below(Fraction(8), open_end=False)
+        >>> str(above_3.intersection(below_8)), above_3.intersection(Interval.point(Fraction(3)))
+        ('> 3 and <= 8', None)
+        """
         low, low_open = self.low, self.low_open
         if other.low is not None and (low is None or other.low > low or (other.low == low and other.low_open)):
             low, low_open = other.low, other.low_open
@@ -106,7 +115,11 @@ class Interval:
         return Truth.UNKNOWN
 
     def less_or_equal(self, value: Fraction) -> Truth:
-        """`x <= value` for the x that is known to lie here."""
+        """`x <= value` for the x that is known to lie here.
+
+        >>> Interval(Fraction(3), Fraction(5)).less_or_equal(Fraction(5))
+        <Truth.TRUE: 'true'>
+        """
         if self.high is not None and self.high <= value:
             return Truth.TRUE
         if self.low is not None and (self.low > value or (self.low == value and self.low_open)):
@@ -114,7 +127,11 @@ class Interval:
         return Truth.UNKNOWN
 
     def equal(self, value: Fraction) -> Truth:
-        """`x = value` for the x that is known to lie here."""
+        """`x = value` for the x that is known to lie here.
+
+        >>> Interval(Fraction(3), Fraction(5)).equal(Fraction(4))
+        <Truth.UNKNOWN: 'unknown'>
+        """
         if not self.contains(value):
             return Truth.FALSE
         return Truth.TRUE if self.is_point else Truth.UNKNOWN

@@ -27,7 +27,7 @@ from cds.quantities import Interval
 from cds.reasoning.conditions import Derivation, compare
 from cds.reasoning.decision import Decision, LesionDecision
 from cds.truth import Truth
-from cds.vocabulary import FactDefinition, Level
+from cds.vocabulary import FactDefinition, level_of
 
 ErrorSource = Literal["stated-interval", "rounding"]
 
@@ -67,8 +67,7 @@ def borderline(decision: Decision) -> tuple[Borderline, ...]:
                 continue
             place = (step.subject, reference.name)
             if place not in measured:
-                level = Level.LESION if reference.level == "other" else Level(reference.level)
-                definition = decision.rules.vocabulary.fact(level, reference.name)
+                definition = decision.rules.vocabulary.fact(level_of(reference.level), reference.name)
                 measured[place] = (definition, fact, widened(fact, definition))
             definition, _, within = measured[place]
             if within is None:
@@ -93,6 +92,7 @@ def widened(fact: Fact, definition: FactDefinition) -> Interval | None:
     little is known, not how it was measured), and what no one measured but another fact implies.
 
     >>> from cds.testing import sample_vocabulary
+    >>> from cds.vocabulary import Level
     >>> diameter = sample_vocabulary().fact(Level.LESION, "diameter")  # in steps of 0.1 mm
     >>> str(widened(Fact(Known(Interval.point(Fraction(20)))), diameter))
     '19.95 to 20.05'

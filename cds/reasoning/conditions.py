@@ -37,7 +37,7 @@ from cds.ruleset.program import Program
 from cds.truth import Truth, any_of
 
 VERSION = "1"
-"""Of the meaning of conditions; raised when a truth table, an operator or the order of strata changes."""
+"""Of the meaning of conditions; raised when a truth table or an operator changes."""
 
 Derived = Mapping[tuple[str, str], Expression]
 
@@ -121,18 +121,14 @@ def _is_planner_fact(expression: Expression, context: Context, derived: Derived)
     return (
         isinstance(expression, FactReference)
         and expression.level == "structure"
-        and (_structure_name(context), expression.name) in derived
+        and (context.structure_name, expression.name) in derived
     )
-
-
-def _structure_name(context: Context) -> str:
-    return str(context.facts["structure"]["name"].value)
 
 
 def _fact(reference: FactReference, context: Context, derived: Derived) -> Derivation:
     """A Boolean fact as a condition; a fact that the planner computes is its expression for this structure."""
     if _is_planner_fact(reference, context, derived):
-        inner = derive(derived[_structure_name(context), reference.name], context, derived)
+        inner = derive(derived[context.structure_name, reference.name], context, derived)
         return Derivation(reference, inner.truth, (inner,))
     fact = context.fact(reference)
     truth = Truth.of(fact.value) if isinstance(fact.value, bool) else Truth.UNKNOWN

@@ -40,6 +40,11 @@ class Context:
         """Whom the fact that a condition names here is about."""
         return self.subjects[reference.level]
 
+    @property
+    def structure_name(self) -> str:
+        """What the structure of a structure's context is called in the table: `carotid-artery`."""
+        return str(self.facts["structure"]["name"].value)
+
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
@@ -57,7 +62,14 @@ class Contexts:
 
 
 def contexts_of(case: Case) -> Contexts:
-    """Every context of a case."""
+    """Every context of a case.
+
+    >>> import datetime as dt
+    >>> from cds.case import Lesion
+    >>> lesions = (Lesion("T1", "tongue", {}, ()), Lesion("T2", "neck", {}, ()))
+    >>> [context.id for context in contexts_of(Case(dt.date(2026, 11, 22), {}, lesions))]
+    ['patient', 'T1', 'T2', 'T1+T2', 'T2+T1']
+    """
     patient = Context("patient", Level.PATIENT, {"patient": case.patient}, {"patient": "patient"}, {})
     structures = {
         lesion.id: tuple(

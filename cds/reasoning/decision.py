@@ -309,8 +309,7 @@ class _Reasoning:
             item.id: self.derivations[item.id, context.id]
             for item in (*planner.need, *planner.measures, *planner.monitoring)
         }
-        name = str(context.facts["structure"]["name"].value)
-        structure = self.rules.vocabulary.structures[name]
+        structure = self.rules.vocabulary.structures[context.structure_name]
         truths = {key: derivation.truth for key, derivation in derivations.items()}
         return StructureDecision(
             context,
@@ -321,5 +320,5 @@ class _Reasoning:
 
     def _covered(self, context: Context) -> Truth:
         """Whether the plan covers the structure: the planner's own expression, decided by the reference evaluator."""
-        name = str(context.facts["structure"]["name"].value)
-        return derive(self.program.derived[name, "coveredByPlan"], context, self.program.derived).truth
+        planned = self.program.derived[context.structure_name, "coveredByPlan"]
+        return derive(planned, context, self.program.derived).truth

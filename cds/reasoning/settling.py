@@ -25,7 +25,7 @@ from cds.reasoning.conditions import Derivation, Derived, derive
 from cds.reasoning.contexts import Context
 from cds.reasoning.verdict import Verdict
 from cds.truth import Truth
-from cds.vocabulary import FactDefinition, Level, Vocabulary
+from cds.vocabulary import FactDefinition, Level, Vocabulary, level_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,7 @@ def _candidates(criteria: Iterable[OpenCriterion], vocabulary: Vocabulary, deriv
     for criterion in criteria:
         seen: set[tuple[str, str]] = set()
         for subject, reference, fact in criterion.derivation.facts():
-            level = Level.LESION if reference.level == "other" else Level(reference.level)
-            definition = vocabulary.fact(level, reference.name)
+            definition = vocabulary.fact(level_of(reference.level), reference.name)
             for its_subject, its_definition, its_fact in _with_closing(
                 subject, definition, fact, criterion, vocabulary
             ):
@@ -228,8 +227,8 @@ def with_fact(context: Context, subject: str, name: str, fact: Fact, vocabulary:
     for word, its_subject in context.subjects.items():
         if its_subject == subject:
             facts[word] = {**facts[word], name: fact}
-    closes = any(definition.bounded_below_by == name for definition in vocabulary.of(Level.STRUCTURE))
-    if closes and "structure" in facts and context.subjects.get("lesion") == subject:
+    of_structure = "structure" in facts and context.subjects.get("lesion") == subject
+    if of_structure and any(each.bounded_below_by == name for each in vocabulary.of(Level.STRUCTURE)):
         facts["structure"] = bounded(vocabulary, facts["structure"], facts["lesion"])
     members = {
         over: tuple(with_fact(member, subject, name, fact, vocabulary) for member in contexts)

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cds.case import Case, Fact
-from cds.case.supposing import Place, subjects_of
+from cds.case import Case, Fact, subjects_of
+from cds.case.supposing import Place
 from cds.reasoning.conditions import derive
 from cds.reasoning.contexts import Context
 from cds.reasoning.decision import Consideration, Decision, LesionDecision, OptionDecision

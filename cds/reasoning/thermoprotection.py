@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Final
 
 from cds.ruleset.conditions import applies
-from cds.ruleset.model import MeasureRule, MeasureStatus, PlannerFile
+from cds.ruleset.model import Combination, MeasureRule, MeasureStatus, PlannerFile
 from cds.truth import Truth, all_of, any_of
 from cds.vocabulary import StructureDefinition, Vocabulary
 
@@ -125,6 +125,20 @@ def smallest_sets(
         if found:
             return found
     return ()
+
+
+def said_of(plan: ProtectionPlan, combinations: Iterable[Combination]) -> tuple[Combination, ...]:
+    """The combinations that are said beside a plan: what excludes each other always, what goes together where one of
+    its members is named.
+    """
+    named = {measure for chosen in plan.sufficient for measure in chosen}
+    return tuple(each for each in combinations if each.excludes or named.intersection(each.together))
+
+
+def beside(chosen: Collection[str], combinations: Iterable[Combination]) -> tuple[str, ...]:
+    """What goes together with one of the measures chosen, and is none of them."""
+    together = [each.together for each in combinations if set(each.together).intersection(chosen)]
+    return tuple(dict.fromkeys(name for names in together for name in names if name not in chosen))
 
 
 def need_of(truths: Iterable[Truth]) -> Need:

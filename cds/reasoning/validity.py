@@ -12,16 +12,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
-from cds.case import NEVER_RECORDED, Case, Fact, Facts, Known
+from cds.case import NEVER_RECORDED, Case, Fact, Facts, Known, subjects_of
 from cds.case.case import stale
-from cds.case.supposing import Place, subjects_of
+from cds.case.supposing import Place
 from cds.language.types import NumberType
 from cds.quantities import DateSpan, Interval, age_at, birthday, convert
 from cds.reasoning.conditions import ReferenceEngine
 from cds.reasoning.decision import Decision, reason
 from cds.ruleset import RuleSet
-from cds.ruleset.mapping import fact_key
-from cds.vocabulary import FactDefinition, Level
+from cds.vocabulary import FactDefinition, Level, fact_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,5 +121,9 @@ def standing_of(objections: Iterable[Objection], scope: Truth = Truth.TRUE) -> S
 
 
 def listed(possible: frozenset[Verdict]) -> tuple[Verdict, ...]:
-    """The possible verdicts in their fixed order."""
+    """The possible verdicts in their fixed order.
+
+    >>> [verdict.value for verdict in listed(frozenset({Verdict.INELIGIBLE, Verdict.ELIGIBLE}))]
+    ['eligible', 'ineligible']
+    """
     return tuple(verdict for verdict in ORDER_OF_VERDICTS if verdict in possible)

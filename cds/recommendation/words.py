@@ -14,7 +14,7 @@ from cds.reasoning.contexts import Context
 from cds.recommendation.model import DateValue, FactPart, FactValue, NumberValue, SourcePart
 from cds.ruleset import RuleSet
 from cds.ruleset.model import Parameter
-from cds.vocabulary import FactDefinition, Level
+from cds.vocabulary import FactDefinition, level_of
 
 NOT_KNOWN: Final = "not known"
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -32,7 +32,13 @@ def spoken(name: str) -> str:
 
 
 def value_text(value: Value, definition: FactDefinition) -> str:
-    """A value as people read it: `270 deg`, `unresectable`, `yes`, `2026-03`."""
+    """A value as people read it: `270 deg`, `unresectable`, `yes`, `2026-03`.
+
+    >>> from fractions import Fraction
+    >>> from cds.testing import sample_vocabulary
+    >>> value_text(Interval.point(Fraction(20)), sample_vocabulary().fact(level_of("lesion"), "diameter"))
+    '20 mm'
+    """
     match value:
         case bool():
             return "yes" if value else "no"
@@ -50,6 +56,7 @@ def region_text(region: Interval, definition: FactDefinition) -> str:
 
     >>> from fractions import Fraction
     >>> from cds.testing import sample_vocabulary
+    >>> from cds.vocabulary import Level
     >>> diameter = sample_vocabulary().fact(Level.LESION, "diameter")  # 0 to 300 mm
     >>> region_text(Interval(Fraction(0), Fraction(5), high_open=True), diameter)
     'less than 5 mm'
@@ -78,7 +85,13 @@ def change_text(change: Change) -> str:
 
 
 def fact_text(fact: Fact, definition: FactDefinition) -> str:
-    """A fact as people read it; unknown ones say why."""
+    """A fact as people read it; unknown ones say why.
+
+    >>> from cds.case import NEVER_RECORDED
+    >>> from cds.testing import sample_vocabulary
+    >>> fact_text(NEVER_RECORDED, sample_vocabulary().fact(level_of("lesion"), "diameter"))
+    'not known (never recorded)'
+    """
     match fact.state:
         case Known(value):
             return value_text(value, definition)
@@ -143,7 +156,12 @@ def fact_part(
 
 
 def parameter_text(parameter: Parameter) -> str:
-    """A parameter's value with its unit: `270 deg`."""
+    """A parameter's value with its unit.
+
+    >>> from cds.ruleset import load_rules
+    >>> parameter_text(load_rules().parameters["carotidEncasementLimit"])
+    '270 deg'
+    """
     if parameter.value is None:
         return "not set"
     number = f"{parameter.value.normalize():f}" if not isinstance(parameter.value, int) else str(parameter.value)
@@ -153,18 +171,30 @@ def parameter_text(parameter: Parameter) -> str:
 def filled(template: str, context: Context, rules: RuleSet, labels: Callable[[str], str]) -> str:
     """A sentence of a rule with its places filled from the case: `{lesion.carotidEncasement}`, `{parameters.inrLimit}`.
 
-    `labels` gives the label of a lesion or a structure by its subject. A place that names nothing is a `KeyError`: the
-    rule set's own tests fill every template.
+    `labels` gives the label of a lesion or a structure by its subject. Every place names something: one that does not
+    is found when the rule set loads.
     """
 
-    def fill(match: re.Match[str]) -> str:
-        word, name = match.groups()
-        if word == "parameters":
-            return parameter_text(rules.parameters[name])
+    def fill(word: str, name: str) -> str:
         if name in ("label", "name"):
             return labels(context.subjects[word])
-        level = Level.LESION if word == "other" else Level(word)
-        return fact_text(context.facts[word][name], rules.vocabulary.fact(level, name))
+        return fact_text(context.facts[word][name], rules.vocabulary.fact(level_of(word), name))
 
-    text = _PLACE.sub(fill, template)
+    text = with_places(template, rules, fill)
     return text[:1].upper() + text[1:]
+
+
+def with_places(template: str, rules: RuleSet, fill: Callable[[str, str], str]) -> str:
+    """A sentence of a rule with its thresholds in place; `fill` gives what stands for any other `{word.name}`.
+
+    >>> from cds.ruleset import load_rules
+    >>> sentence = "above {parameters.carotidEncasementLimit}, here {lesion.carotidEncasement}"
+    >>> with_places(sentence, load_rules(), lambda word, name: f"<{spoken(name)}>")
+    'above 270 deg, here <carotid encasement>'
+    """
+
+    def filled_in(place: re.Match[str]) -> str:
+        word, name = place.groups()
+        return parameter_text(rules.parameters[name]) if word == "parameters" else fill(word, name)
+
+    return _PLACE.sub(filled_in, template)

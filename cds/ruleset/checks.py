@@ -11,7 +11,7 @@ from cds.language.types import BooleanType
 from cds.ruleset.files import Parts, Placed, hint
 from cds.ruleset.model import Claim, Evidence, Outcome, Parameter, Preference, Rule
 from cds.ruleset.names import WORDS
-from cds.vocabulary import Level, Vocabulary
+from cds.vocabulary import Level, Vocabulary, level_of
 
 PLACE: Final = re.compile(r"\{([^{}]*)\}")
 """A place in a sentence that the case fills: `{lesion.carotidEncasement}`."""
@@ -276,7 +276,7 @@ def _planner(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
 def _sentences(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
     """Every place of every sentence names something: else the answer fails with the patient who makes it speak."""
     for item in parts.grounded:
-        level = Level(getattr(item.item, "for_each", None) or _level_of(item, parts))
+        level = Level(getattr(item.item, "for_each", None) or _decided_at(item, parts))
         for key in ("says", "otherwise", "remedy"):
             text = getattr(item.item, key, None)
             for name in PLACE.findall(text or ""):
@@ -285,7 +285,7 @@ def _sentences(parts: Parts, vocabulary: Vocabulary) -> Iterator[Finding]:
                     yield Finding("unknown-place", item.position(key), message)
 
 
-def _level_of(item: Placed, parts: Parts) -> str:
+def _decided_at(item: Placed, parts: Parts) -> str:
     """The level of an exception is its rule's; what is left is the planner's, at structures."""
     overridden = getattr(item.item, "exception_to", None)
     rule = next((rule.item for rule in parts.rules if rule.item.id == overridden), None)
@@ -300,4 +300,4 @@ def _is_fillable(name: str, level: Level, parts: Parts, vocabulary: Vocabulary) 
         return False
     if member in ("label", "name"):
         return word != "patient"
-    return (Level.LESION if word == "other" else Level(word), member) in vocabulary.facts
+    return (level_of(word), member) in vocabulary.facts

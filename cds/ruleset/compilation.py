@@ -36,7 +36,7 @@ def check_conditions(parts: Parts, conditions: Conditions) -> None:
         tree = conditions.condition(item.item.when, item.document, (*item.path, "when")).tree
         waived = item.item.fidelity.kind in ("interpretation", "stricter")
         conditions.check_origins(tree, item.position("when"), waived=waived)
-        conditions.check_literals(tree, item.position("when"))
+        conditions.check_literals(item.item.when, item.document, (*item.path, "when"))
 
 
 def compile_program(parts: Parts, conditions: Conditions, phase: Phase) -> Program:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import combinations
 from typing import Final
@@ -42,7 +43,7 @@ from cds.ruleset.model import AtLeast, Definition, MeasureRule, Parameter, Phase
 from cds.ruleset.names import ConditionNames
 from cds.ruleset.rule_set import Condition
 from cds.ruleset.vocabulary_file import PLANNER_FACTS
-from cds.vocabulary import FactDefinition, FactKind, Level, StructureDefinition, Vocabulary
+from cds.vocabulary import FactDefinition, FactKind, Level, StructureDefinition, Vocabulary, level_of
 
 _BROKEN: Final = BooleanLiteral(True)
 """Stands for a condition that has a finding already, so that what uses it does not report it again."""
@@ -148,6 +149,14 @@ class Conditions:
                 self._trees[key] = _BROKEN
         return self._trees[key]
 
+    def texts(self, when: When, document: Document, path: KeyPath) -> Iterator[tuple[str, Position, Expression]]:
+        """Each text of a condition, where it stands, and its tree, in which a span is a place in that text."""
+        parts = [(when, path)] if isinstance(when, str) else [
+            (text, (*path, "of", index)) for index, text in enumerate(when.of)
+        ]  # fmt: skip
+        for text, place in parts:
+            yield text, document.text_position(place), self._parsed(text, document, place)
+
     def _position(self, when: When, document: Document, path: KeyPath) -> Position:
         return document.text_position(path) if isinstance(when, str) else document.position(path)
 
@@ -224,27 +233,30 @@ class Conditions:
             self._report([Finding("numbers-alone", place, message)])
 
     def _definition_of(self, reference: FactReference) -> FactDefinition | None:
-        level = Level.LESION if reference.level == "other" else Level(reference.level)
-        return self.vocabulary.facts.get((level, reference.name))
+        return self.vocabulary.facts.get((level_of(reference.level), reference.name))
 
-    def check_literals(self, tree: Expression, place: Position) -> None:
+    def check_literals(self, when: When, document: Document, path: KeyPath) -> None:
         """A threshold is a parameter, with its source and its status; a condition holds no number but 0 and counts."""
-        for node, _ in walk(tree):
-            if isinstance(node, Comparison) and node.operator not in ("=", "!="):
-                self._check_literal(node.left, (node.right,), place)
-                self._check_literal(node.right, (node.left,), place)
-            elif isinstance(node, Between):
-                self._check_literal(node.operand, (node.low, node.high), place)
+        for text, place, tree in self.texts(when, document, path):
+            numbers = [number for node, _ in walk(tree) for number in self._thresholds(node) if number.value != 0]
+            for number in numbers:
+                message = f"`{print_expression(number)}` is a threshold without a source; make it a parameter"
+                found = findings(ConditionError(message, number.span), text, place)
+                self._report(replace(each, code="literal-threshold") for each in found)
 
-    def _check_literal(self, side: Expression, others: Iterable[Expression], place: Position) -> None:
-        definition = self._definition_of(side) if isinstance(side, FactReference) else None
-        if definition is None or definition.kind is FactKind.DOCUMENT:
-            return
-        for other in others:
-            numbers = [node for node, _ in walk(other) if isinstance(node, (NumberLiteral, QuantityLiteral))]
-            if any(number.value != 0 for number in numbers):
-                message = f"`{print_expression(other)}` is a threshold without a source; make it a parameter"
-                self._report([Finding("literal-threshold", place, message)])
+    def _thresholds(self, node: Expression) -> Iterator[NumberLiteral | QuantityLiteral]:
+        """The numbers that a comparison holds against a fact that is no document."""
+        match node:
+            case Comparison(operator, left, right) if operator not in ("=", "!="):
+                sides = [(left, right), (right, left)]
+            case Between(operand, low, high):
+                sides = [(operand, low), (operand, high)]
+            case _:
+                return
+        for side, other in sides:
+            definition = self._definition_of(side) if isinstance(side, FactReference) else None
+            if definition is not None and definition.kind is not FactKind.DOCUMENT:
+                yield from (each for each, _ in walk(other) if isinstance(each, NumberLiteral | QuantityLiteral))
 
     def check_origins(self, tree: Expression, place: Position, *, waived: bool = False) -> None:
         """A distance and what it is compared with start at the same place, unless the rule's fidelity says so."""
@@ -295,11 +307,11 @@ class Conditions:
             phases: Iterable[Phase] = definition.phases or ("decision",)
             for phase in phases:
                 self.define(name, phase)
-            for text in (definition.when, definition.where, *definition.phases.values()):
+            stated = ((self._when_path(path), definition.when), ((*path, "where"), definition.where))
+            for where, text in (*stated, *(((*path, phase), text) for phase, text in definition.phases.items())):
                 if text is not None:
-                    tree = self._silently(text)
-                    self.check_origins(tree, place)
-                    self.check_literals(tree, place)
+                    self.check_origins(self._silently(text), place)
+                    self.check_literals(text, self.document, where)
 
 
 def without_values(tree: Expression, valueless: Collection[str]) -> Expression:

@@ -39,6 +39,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "overlay.yaml": Overlay,
 }
 """The files of a rule set, and an institution's overlay, by their places in the folder."""
+DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
 def editor_schemas() -> dict[str, dict[str, Any]]:
@@ -47,8 +48,7 @@ def editor_schemas() -> dict[str, dict[str, Any]]:
     >>> sorted(editor_schemas()["rules/*.yaml"]["properties"])
     ['exceptions', 'rules']
     """
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {pattern: dialect | model.model_json_schema(mode="validation") for pattern, model in MODELS.items()}
+    return {pattern: DIALECT | model.model_json_schema(mode="validation") for pattern, model in MODELS.items()}
 
 
 def schema_name(pattern: str) -> str:

@@ -15,23 +15,17 @@ from cds.errors import Finding, Position
 from cds.language.suggestion import did_you_mean
 from cds.ruleset.documents import Document, KeyPath, read_document
 from cds.ruleset.model import (
-    Claim,
     ClaimFile,
     DatedValue,
     Day,
     DefinitionFile,
-    Evidence,
-    MeasureRule,
     Model,
     Number,
     Parameter,
     ParameterFile,
     PlannerFile,
-    Preference,
     PreferenceFile,
     Reference,
-    Rule,
-    RuleException,
     RuleFile,
     RuleSetFile,
     StructureFile,
@@ -373,12 +367,9 @@ def shape_finding(document: Document, problem: Any, model: type[BaseModel]) -> F
 
 
 def _suggested(model: type[BaseModel], path: KeyPath) -> str:
-    """A question to the author: one of the words that the files' models know."""
-    ours: tuple[type[BaseModel], ...] = (
-        model, Rule, RuleException, Preference, Parameter, MeasureRule, Evidence, Claim,
-    )  # fmt: skip
-    known = (Overlay, OverlayParameter) if model is Overlay else ours
-    words = {field.alias or name for each in known for name, field in each.model_fields.items()}
+    """A question to the author: one of the words that a file of this kind knows, somewhere in it."""
+    schema = model.model_json_schema()
+    words = {word for part in (schema, *schema.get("$defs", {}).values()) for word in part.get("properties", {})}
     return hint(str(path[-1]), words - {path[-1]}) if path else ""
 
 

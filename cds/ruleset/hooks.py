@@ -5,16 +5,12 @@ Data of the rule set (`mapping/hooks.yaml`); this module only gives it its shape
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from cds.ruleset.model import Model
 
 
-class HookPart(BaseModel):
-    """Frozen, and closed to words that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class OrderCodes(HookPart):
+class OrderCodes(Model):
     """An order with a code of this value set is an order of this option; `note` says where it is only nearly one."""
 
     option: str
@@ -22,7 +18,7 @@ class OrderCodes(HookPart):
     note: str = ""
 
 
-class PrefetchFamily(HookPart):
+class PrefetchFamily(Model):
     """One search for one family of facts, of one resource type.
 
     `codes` names value sets of Observation codes; with `rest` the family holds every code that a reader of Observations
@@ -35,7 +31,7 @@ class PrefetchFamily(HookPart):
     form: bool = False
 
 
-class Reason(HookPart):
+class Reason(Model):
     """A reason for overriding, as published."""
 
     system: str
@@ -43,7 +39,7 @@ class Reason(HookPart):
     codes: dict[str, str] = Field(default_factory=dict)
 
 
-class Topic(HookPart):
+class Topic(Model):
     """What the cards are about, as a Coding."""
 
     system: str
@@ -51,7 +47,7 @@ class Topic(HookPart):
     display: str
 
 
-class Hooks(HookPart):
+class Hooks(Model):
     """The whole section; `extension` is the reverse-domain name of the cards' own extension.
 
     `prefetch` has a search `conditions`, without whose result nothing is said about a patient.

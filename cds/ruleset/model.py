@@ -1,7 +1,8 @@
 """The files of a rule set as typed, frozen models: what an author may write, word for word.
 
-The vocabulary of effects, strengths and statuses is that of GRADE and of the project's glossary. Cross-checks between
-the parts (a citation that resolves, a fact that exists) are the loader's.
+The vocabulary of effects, strengths and statuses is that of GRADE and of the project's glossary. What has to hold
+between the parts (a citation that resolves, a fact that exists) is checked where all are together, in
+`cds.ruleset.checks`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ Tag = Literal["V1", "V2", "REF", "U"]
 
 PHASES: tuple[Phase, ...] = ("decision", "planning", "follow-up")
 VERDICT_EFFECTS: frozenset[Effect] = frozenset({"requires", "excludes", "against"})
+"""The effects that can change the verdict of an option."""
 
 
 def _date(value: object) -> object:
     """YAML dates stay text in our reader; ISO 8601 days only."""
+    if isinstance(value, bool | int | Decimal):  # which pydantic would count as seconds since 1970
+        raise ValueError("this is a number and not a day; accepted is `2027-06-01`")
     return dt.date.fromisoformat(value) if isinstance(value, str) else value
 
 
@@ -217,7 +221,7 @@ class RuleFile(Model):
 
 
 class Preference(Grounded):
-    """A cited reason to put options in an order; `groups` from first to last, ties within a group."""
+    """A cited reason to put options in an order: `order` has groups from first to last, ties within a group."""
 
     id: str
     for_each: Literal["lesion"] = "lesion"

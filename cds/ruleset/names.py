@@ -22,7 +22,7 @@ from cds.language.syntax import (
 from cds.language.types import BooleanType, Constant, ValueType
 from cds.ruleset.model import Parameter, Phase
 from cds.ruleset.vocabulary_file import PLANNER_FACTS
-from cds.vocabulary import Level, Vocabulary
+from cds.vocabulary import Level, Vocabulary, level_of
 
 WORDS: Mapping[Level, tuple[str, ...]] = {
     Level.PATIENT: ("patient",),
@@ -31,13 +31,6 @@ WORDS: Mapping[Level, tuple[str, ...]] = {
     Level.OTHER_LESION: ("patient", "lesion", "other"),
 }
 """The words that may stand before the point in a condition of each level."""
-
-_LEVEL_OF_WORD = {
-    "patient": Level.PATIENT,
-    "lesion": Level.LESION,
-    "other": Level.LESION,
-    "structure": Level.STRUCTURE,
-}
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class ConditionNames:
             return None
         if level == "structure" and name in PLANNER_FACTS and self.phase != "follow-up":  # which has no plan to make
             return BooleanType()
-        definition = self.vocabulary.facts.get((_LEVEL_OF_WORD[level], name))
+        definition = self.vocabulary.facts.get((level_of(level), name))
         return definition.type if definition else None
 
     def definition(self, level: str, name: str) -> Expression | None:
@@ -75,7 +68,7 @@ class ConditionNames:
     def names_of(self, level: str) -> Collection[str]:
         """Every fact and definition that a word gives access to."""
         word = "lesion" if level == "other" else level
-        facts = [name for (its, name) in self.vocabulary.facts if its is _LEVEL_OF_WORD.get(level)]
+        facts = [name for (its, name) in self.vocabulary.facts if its is level_of(level)]
         defined = [name.partition(".")[2] for name in self.definition_names if name.startswith(f"{word}.")]
         return [*facts, *defined, *(PLANNER_FACTS if level == "structure" else ())]
 

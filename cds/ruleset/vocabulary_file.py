@@ -23,6 +23,7 @@ from cds.vocabulary import (
     Silence,
     StructureDefinition,
     Vocabulary,
+    fact_key,
 )
 
 PLANNER_FACTS = ("unprotectable", "coveredByPlan")
@@ -121,7 +122,7 @@ def _definition(level: Level, name: str, entry: FactEntry) -> FactDefinition:
         agreement=Agreement(entry.agreement),
         agreement_why=entry.agreement_why,
         silence=Silence(entry.silence.why, entry.silence.look_back, entry.silence.context) if entry.silence else None,
-        fresh=Freshness(tuple(map(_fact_path, fresh.since)), fresh.within, fresh.unknown_event)
+        fresh=Freshness(tuple(map(fact_key, fresh.since)), fresh.within, fresh.unknown_event)
         if fresh
         else None,
         modifiable=entry.modifiable,
@@ -136,11 +137,6 @@ def _definition(level: Level, name: str, entry: FactEntry) -> FactDefinition:
         starts_at=entry.starts_at,
         note=entry.note,
     )
-
-
-def _fact_path(path: str) -> tuple[Level, str]:
-    level, _, name = path.partition(".")
-    return Level(level), name
 
 
 def _entry_findings(entry: FactEntry, facts: VocabularyFile, document: Document, path: KeyPath) -> list[Finding]:

@@ -20,7 +20,7 @@ def rules_with(text: str, *, folder: Path | str | None = None) -> RuleSet:
     ...      says: "An age of {patient.ageYears}.", basis: judgement}
     ... ''')
     Traceback (most recent call last):
-    cds.errors.RuleSetError: recurrent-head-and-neck/rules/attempt.yaml:3:81: ...
+    cds.errors.RuleSetError: recurrent-head-and-neck/rules/attempt.yaml:3:100: ...
     """
     source = default_folder() if folder is None else Path(folder)
     with tempfile.TemporaryDirectory() as place:

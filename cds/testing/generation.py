@@ -245,23 +245,6 @@ def any_case(
     `known` is the chance of each fact to have a value; `structures` bounds how many structures of a lesion are reported
     on (all that are enumerated are in the case, as always).
     """
-    report = any_report(
-        choices, vocabulary, as_of=as_of, lesions=lesions, structures=structures, known=known, constants=constants
-    )
-    return report.case(vocabulary)
-
-
-def any_report(
-    choices: Choices,
-    vocabulary: Vocabulary,
-    *,
-    as_of: dt.date = AS_OF,
-    lesions: tuple[int, int] = (1, 2),
-    structures: int | None = None,
-    known: float = 0.5,
-    constants: Constants = NO_CONSTANTS,
-) -> Report:
-    """What a record could say; as `any_case`, one step before it."""
 
     def reported(definitions: Iterable[FactDefinition], chance: float) -> dict[str, Fact]:
         found: dict[str, Fact] = {}
@@ -283,7 +266,7 @@ def any_report(
             if of_structure:
                 found.append(ReportedStructure(name, side, of_structure))
         made.append(ReportedLesion(f"T{number}", f"lesion {number}", facts, tuple(found)))
-    return Report(as_of, patient, tuple(made))
+    return Report(as_of, patient, tuple(made)).case(vocabulary)
 
 
 def _reported_on(

@@ -87,6 +87,37 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_PATCH] = _counting(run.decided)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse settings that mean nothing before anything runs. Raises `pytest.UsageError` with all that is wrong."""
+    config = session.config
+    if hasattr(config, "workerinput"):  # a process of pytest-xdist: the one that reports has looked already
+        return
+    run = config.stash[_RUN]
+    problems = [problem for folder in run.folders for problem in _no_rule_set(folder, config.rootpath)]
+    if not problems and run.coverage is not None:
+        try:
+            run.all_rules()
+        except CdsError as error:
+            problems = [f"--rule-coverage: a rule set does not load, so its criteria cannot be listed\n{error}"]
+    if problems:
+        raise pytest.UsageError("\n".join(problems))
+
+
+def _no_rule_set(folder: Path, root: Path) -> Iterator[str]:
+    """Why a folder that the settings name is that of no rule set."""
+    from cds.language.suggestion import did_you_mean
+
+    if (folder / "ruleset.yaml").is_file():
+        return
+    problem = "it holds no ruleset.yaml" if folder.is_dir() else "no such folder"
+    there = (file.parent for pattern in ("*", "*/*") for file in sorted(root.glob(f"{pattern}/ruleset.yaml")))
+    named = (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
+    question = did_you_mean(named, [each.relative_to(root).as_posix() for each in there])
+    hint = f"; {question}" if question else ""
+    yield f"cds_rules: `{named}`: {problem}; name folders that hold ruleset.yaml, from the project's root{hint}"
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave the evaluator as it was."""
     patch = config.stash.get(_PATCH, None)
@@ -187,7 +218,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     run = config.stash[_RUN]
     if run.coverage is None:
         return
-    terminalreporter.section("rule coverage")
+    terminalreporter.section(f"rule coverage of {', '.join(rules.head.id for rules in run.all_rules())}")
     for line in coverage_table(run.decided, _criteria(run), gaps_only=run.coverage == "gaps"):
         terminalreporter.write_line(line)
 

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Unpack
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -17,8 +17,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from cds.case import Case, Fact, Lesion, Value
 from cds.intake.rebuild import rebuild
 from cds.ruleset import RuleSet
-from cds.ruleset.model import Phase
-from cds.testing.directed import Key, Target, case_at_threshold, case_where
+from cds.testing.directed import Target, Where, case_at_threshold, case_where
 from cds.testing.generation import (
     AS_OF,
     NO_CONSTANTS,
@@ -31,10 +30,13 @@ from cds.testing.generation import (
     any_value,
 )
 from cds.testing.noise import Noise, NoisyBundle
+from cds.testing.search import Key
 from cds.truth import Truth
 from cds.vocabulary import FactDefinition, Vocabulary
 
-_PARTS = 1000  # a chance is a number of thousandths: the smallest draw is "no", towards which Hypothesis shrinks
+# A chance is a number of hundredths: the smallest draw is "no", towards which Hypothesis shrinks. Of a wider range
+# Hypothesis draws small numbers far more often, and what should happen every other time would happen every fourth.
+_PARTS = 100
 
 
 class DrawnChoices:
@@ -138,103 +140,67 @@ def days(rules: RuleSet) -> SearchStrategy[dt.date]:
 # --- directed at a criterion -----------------------------------------------------------------------------------------
 
 
-def cases_where(
-    rules: RuleSet,
-    criterion: str,
-    truth: Truth,
-    *,
-    phase: Phase | None = None,
-    as_of: dt.date = AS_OF,
-    others: int = 8,
-) -> SearchStrategy[Case]:
+def cases_where(rules: RuleSet, criterion: str, truth: Truth, **where: Unpack[Where]) -> SearchStrategy[Case]:
     """Cases with a place in which a criterion (`SS-2`, `TP-1.done`) is true, false or unknown.
 
-    `phase`: by default the first that has the criterion; `others`: how many facts beside
-    its own are said at most. What fails
-    shrinks to a patient of whom no more is said than the criterion needs. Raises `UnknownCriterion`, and on drawing
-    `Unreachable` where no case is found.
+    `phase`: by default the first that has the criterion; `as_of`: the day of the cases; `others`: how many facts beside
+    its own are said at most, by default 8. What fails shrinks to a patient of whom no more is said than the criterion
+    needs. Raises `UnknownCriterion`, and on drawing `Unreachable` where no case is found.
     """
-    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
-    return _chosen(lambda choices: case_where(choices, target, truth, as_of=as_of, others=others))
+    return _cases_at(Target.of(rules, criterion, **where), truth)
 
 
-def cases_at_threshold(
-    rules: RuleSet, criterion: str, *, phase: Phase | None = None, as_of: dt.date = AS_OF, others: int = 8
-) -> SearchStrategy[Case]:
+def cases_at_threshold(rules: RuleSet, criterion: str, **where: Unpack[Where]) -> SearchStrategy[Case]:
     """Cases in which one number, on a threshold or the step of its grid below or above it, decides a criterion.
 
     Takes and raises what `cases_where` does.
     """
-    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
-    return _chosen(lambda choices: case_at_threshold(choices, target, as_of=as_of, others=others))
+    target = Target.of(rules, criterion, **where)
+    return _chosen(lambda choices: case_at_threshold(choices, target))
 
 
 def facts_where(
-    rules: RuleSet,
-    criterion: str,
-    truth: Truth,
-    *,
-    phase: Phase | None = None,
-    as_of: dt.date = AS_OF,
-    others: int = 8,
+    rules: RuleSet, criterion: str, truth: Truth, **where: Unpack[Where]
 ) -> SearchStrategy[dict[Key, Fact]]:
     """The facts that a criterion reads where it has this truth, by subject and name: `("T1", "carotidEncasement")`."""
-    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
+    target = Target.of(rules, criterion, **where)
 
     def read(case: Case) -> dict[Key, Fact]:
         decided = next(iter(target.places(case, truth).values()))
         return {(subject, fact.name): value for subject, fact, value in decided.facts()}
 
-    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others).map(read)
+    return _cases_at(target, truth).map(read)
 
 
-def lesions_where(
-    rules: RuleSet,
-    criterion: str,
-    truth: Truth,
-    *,
-    phase: Phase | None = None,
-    as_of: dt.date = AS_OF,
-    others: int = 8,
-) -> SearchStrategy[Lesion]:
+def lesions_where(rules: RuleSet, criterion: str, truth: Truth, **where: Unpack[Where]) -> SearchStrategy[Lesion]:
     """Lesions in which, or at a structure of which, a criterion has this truth; the first one for a patient's."""
-    target = Target.of(rules, criterion, phase=phase, as_of=as_of)
+    target = Target.of(rules, criterion, **where)
 
     def lesion(case: Case) -> Lesion:
         place = next(iter(target.places(case, truth)))
         named = place.split("/")[0].split("+")[0]
         return next((each for each in case.lesions if each.id == named), case.lesions[0])
 
-    return cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others).map(lesion)
+    return _cases_at(target, truth).map(lesion)
 
 
 def bundles_where(
-    rules: RuleSet,
-    criterion: str,
-    truth: Truth,
-    *,
-    phase: Phase | None = None,
-    as_of: dt.date = AS_OF,
-    others: int = 8,
+    rules: RuleSet, criterion: str, truth: Truth, **where: Unpack[Where]
 ) -> SearchStrategy[dict[str, object]]:
     """FHIR bundles, each the smallest that reads as a case of `cases_where`."""
-    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others)
-    return made.map(lambda case: rebuild(case, rules.vocabulary))
+    return cases_where(rules, criterion, truth, **where).map(lambda case: rebuild(case, rules.vocabulary))
 
 
 def noisy_bundles_where(
-    rules: RuleSet,
-    criterion: str,
-    truth: Truth,
-    *,
-    phase: Phase | None = None,
-    as_of: dt.date = AS_OF,
-    others: int = 8,
-    noises: Sequence[Noise] = (),
+    rules: RuleSet, criterion: str, truth: Truth, *, noises: Sequence[Noise] = (), **where: Unpack[Where]
 ) -> SearchStrategy[NoisyBundle]:
     """The bundles of `bundles_where` as other senders would write them, each with its case."""
-    made = cases_where(rules, criterion, truth, phase=phase, as_of=as_of, others=others)
+    made = cases_where(rules, criterion, truth, **where)
     return made.flatmap(lambda case: noisy(rebuild(case, rules.vocabulary), case=case, noises=noises))
+
+
+def _cases_at(target: Target, truth: Truth) -> SearchStrategy[Case]:
+    return _chosen(lambda choices: case_where(choices, target, truth))
 
 
 # --- from a case, or over a bundle -----------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_the_recorded_patient_whom_a_new_rule_is_about_is_named_and_the_others_a
 ) -> None:
     one, two = version(tmp_path, "one", NEAR), version(tmp_path, "two", NEAR, FLAG)
     plain, flagged = recorded(url, load_rules(one), {"size": 20, "flag": False}, {"size": 20, "flag": True})
-    assert main(["compare", str(one), str(two), "--records", url]) == 1
+    assert main(["compare", str(one), str(two), "--records", url, "--width", "400"]) == 1
     told = capsys.readouterr().out
     line = next(line for line in told.splitlines() if line.startswith(flagged))
     assert "options T1 knife possible: eligible" in line
@@ -76,7 +76,7 @@ def test_a_threshold_that_moved_past_a_recorded_patient_changes_that_one_alone(
     one = version(tmp_path, "one", NEAR)
     two = version(tmp_path, "two", a_rule("K-1", "against", "lesion.size < parameters.mm8"))
     below, between, _ = recorded(url, load_rules(one), {"size": 4}, {"size": 6}, {"size": 9})
-    assert main(["compare", str(one), str(two), "--records", url]) == 1
+    assert main(["compare", str(one), str(two), "--records", url, "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert f"{between}: options T1 knife possible: " in told
     assert below not in told
@@ -88,7 +88,7 @@ def test_nobody_recorded_is_treated_differently_by_the_same_rules(
 ) -> None:
     one = version(tmp_path, "one", NEAR)
     recorded(url, load_rules(one), {"size": 4}, phase="planning")
-    assert main(["compare", str(one), str(one), "--records", url]) == 0
+    assert main(["compare", str(one), str(one), "--records", url, "--width", "400"]) == 0
     assert "1 recorded decision: 0 treated differently\n" in capsys.readouterr().out
 
 
@@ -101,14 +101,14 @@ def test_what_was_erased_is_counted_and_what_cannot_be_read_is_no_success(
     records.erase_before(dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
     records.close()
     (kept,) = recorded(url, load_rules(one), {"size": 6})
-    assert main(["compare", str(one), str(one), "--records", url]) == 0
+    assert main(["compare", str(one), str(one), "--records", url, "--width", "400"]) == 0
     assert "1 recorded decision: 0 treated differently; 1 were erased\n" in capsys.readouterr().out
 
     def no_facts(self: object, id_: str) -> dict[str, object]:
         return {"facts": {}}
 
     monkeypatch.setattr("cds.records.Records.content", no_facts)
-    assert main(["compare", str(one), str(one), "--records", url]) == 1
+    assert main(["compare", str(one), str(one), "--records", url, "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert f"{kept}: no answer to compare: " in told
     assert "; 1 could not be compared" in told
@@ -121,7 +121,7 @@ def test_a_fact_that_a_record_does_not_have_was_not_recorded_then(
     (id_,) = recorded(url, load_rules(one), {"size": 20})
     more = VOCABULARY.replace("  count: {", "  added: {kind: finding, type: Boolean, label: added}\n  count: {")
     two = version(tmp_path, "two", NEAR, a_rule("K-3", "excludes", "lesion.added"), vocabulary=more)
-    assert main(["compare", str(one), str(two), "--records", url]) == 1
+    assert main(["compare", str(one), str(two), "--records", url, "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert f"{id_}: options T1 knife reasons K-3: not there -> unknown\n" in told
 

@@ -12,14 +12,16 @@ import z3
 
 from cds.analysis.compare import Comparison, IncomparableFacts, moved, restated
 from cds.analysis.judging import Judgement
+from cds.analysis.outline import outlined, told
 from cds.analysis.statements import Outcome, Standing
 from cds.case.reading import case_from_mapping
+from cds.case.writing import case_to_mapping
 from cds.cli import main
 from cds.reasoning.verdict import Verdict
 from cds.ruleset import RuleSet, load_rules
 from cds.truth import Truth
 from tests.ruleset.shipped import shipped_folder, shipped_rules
-from tests.ruleset.workshop import PARAMETERS, VOCABULARY, a_rule, rules_of, small
+from tests.ruleset.workshop import PARAMETERS, PLANNER, RULE_SET, STRUCTURES, VOCABULARY, a_rule, rules_of, small
 
 NEAR = a_rule("K-1", "against", "lesion.size < parameters.mm5")
 FLAG = a_rule("K-2", "excludes", "lesion.flag")
@@ -144,10 +146,11 @@ def test_what_no_condition_says_is_never_called_the_same_for_everybody(
     changed = text.replace(before, after)
     assert changed != text
     file.write_text(changed, "utf-8")
-    assert main(["compare", str(one), str(two)]) == 1
+    assert main(["compare", str(one), str(two), "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert "nobody is treated differently" not in told
-    assert "see what is done otherwise: " in told
+    name = {"another order": "P-1", "another way to decline": "knife"}.get(words, "structure skin")
+    assert re.search(rf"^{name}: .*: was .*, is .* \[answer-change\]\n    as_of: ", told, re.MULTILINE)
     assert main(["compare", str(one), str(two), "--format", "json"]) == 1
     assert json.loads(capsys.readouterr().out)["nobody_is_treated_differently"] is False
 
@@ -162,10 +165,130 @@ def test_a_value_that_holds_until_some_day_is_never_called_the_same_for_everybod
     assert newest in PARAMETERS
     one = version(tmp_path, "one", NEAR)
     two = version(tmp_path, "two", NEAR, parameters=PARAMETERS.replace(newest, later))
-    assert main(["compare", str(one), str(two)]) == 1
+    assert main(["compare", str(one), str(two), "--as-of", "2030-01-01", "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert "nobody is treated differently" not in told
-    assert "days and earlier values of mm5" in told
+    assert "see what is done otherwise: mm5 on other days" in told
+    assert "mm5 5 mm -> 4 mm: see --as-of 2026-01-01" in told
+
+
+KNIFE = a_rule("K-1", "against", "patient.flagB")
+BESIDE = a_rule("K-1", "against", "structure.distance <= parameters.mm5", for_each="structure")
+SILENT = ", silence: {why: always asked, look_back: ever, context: any}}"
+FLAG_B = "  flagB: {kind: finding, type: Boolean, label: flag B"
+DISTANCE = "  distance: {kind: measure, type: Quantity, unit: mm, decimals: 1, label: distance, plausible: [0, 300],\n"
+GRADED = "  graded: {kind: finding, type: Code, values: [apart, within], label: graded}\n"
+CLOSING = "    bounded_below_by: closing, starts_at: tumour}"
+MORE = "alternatives:\n  - {id: A-1, says: wait}\n"
+HEAT = "  heat: {label: Heat, declined_by: lesion.declinesFrost, established: false}\n"
+HOT = "  - {id: H-0, option: heat, for_each: patient, effect: excludes, ground: safety, when: patient.flagA,\n"\
+      "     says: cannot, otherwise: can, basis: judgement}\n"
+TOGETHER = "combinations:\n  - {id: C-1, excludes: [water, gloves], says: one place, basis: unverified}\n"
+
+CHANGED: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
+    "silence that means no": ({}, {"vocabulary": VOCABULARY.replace(f"{FLAG_B}}}", FLAG_B + SILENT)},
+                              "patient.flagB: silence"),
+    "silence beside a problem list": (
+        {}, {"vocabulary": VOCABULARY.replace(f"{FLAG_B}}}", FLAG_B + SILENT.replace("any", "problem-list"))},
+        "patient.flagB: silence",
+    ),
+    "a code that implies a distance": (
+        {"vocabulary": VOCABULARY.replace(DISTANCE, GRADED + DISTANCE)},
+        {"vocabulary": VOCABULARY.replace(DISTANCE, GRADED + DISTANCE + "    implied_by: {graded: {within: 0}},\n")},
+        "structure.distance: implied_by",
+    ),
+    "a closing statement": ({}, {"vocabulary": VOCABULARY.replace(CLOSING, "    starts_at: tumour}")},
+                            "structure.distance: bounded_below_by"),
+    "an alternative that is gone": ({"ruleset": RULE_SET + MORE}, {}, "alternative A-1"),
+    "an option that is new": ({}, {"ruleset": RULE_SET + HEAT, "rules": HOT}, "option heat"),
+    "a combination that is new": ({}, {"thermoprotection": PLANNER + TOGETHER}, "C-1"),
+    "another list of measures": ({}, {"structures": STRUCTURES.replace(", gloves]", "]")}, "structure nerve"),
+    "another class of a measure": ({}, {"structures": STRUCTURES.replace("class: warming", "class: displacement")},
+                                   "measures: gloves"),
+    "what is listed to watch": ({}, {"structures": STRUCTURES.replace("monitoring: [camera], evidence: []}\n  brain",
+                                                                      "monitoring: [], evidence: []}\n  brain")},
+                                "structure skin"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_what_no_condition_says_is_shown_by_a_patient_who_is_answered_otherwise(tmp_path: Path, kind: str) -> None:
+    before, after, subject = CHANGED[kind]
+    one, two = (
+        load_rules(version(tmp_path, name, KNIFE, BESIDE.replace("K-1", "K-2"), files.pop("rules", ""), **files))
+        for name, files in (("one", dict(before)), ("two", dict(after)))
+    )
+    found = changes(one, two)
+    assert f"answer-change:{subject}" in found, kind
+    outcome = found[f"answer-change:{subject}"]
+    assert outcome.witness is not None
+    if kind == "silence beside a problem list":  # which no worked case has, and which the record has to have
+        assert outcome.why.startswith("of a record with problem-list that is silent: ")
+        return
+    written = case_to_mapping(outcome.witness, Comparison(one, two).universe.vocabulary)
+    answers = [
+        told(outlined(case_from_mapping(rules.vocabulary, written), rules, "decision")) for rules in (one, two)
+    ]
+    assert answers[0] != answers[1]
+
+
+BONE = """\
+  bone: {label: bone, kind: brain, sided: false, sites: all, measures: [water], monitoring: [camera], evidence: []}
+"""
+COVERED = a_rule("K-1", "against", "structure.distance < parameters.mm5", for_each="structure",
+                 done="structure.coveredByPlan")  # fmt: skip
+
+
+def test_a_structure_that_one_version_alone_knows_is_asked_about_there_alone(tmp_path: Path) -> None:
+    known = VOCABULARY.replace("[nerve, skin, brain]", "[nerve, skin, brain, bone]")
+    one = load_rules(version(tmp_path, "one", COVERED, vocabulary=known))
+    two = load_rules(version(tmp_path, "two", COVERED, vocabulary=known, structures=STRUCTURES + BONE))
+    for old, new in ((one, two), (two, one)):
+        found = changes(old, new)
+        assert {"answer-change:structure bone", "criterion-change:K-1"} <= set(found)
+        truths = [each.of("K-1") for each in judged(found["criterion-change:K-1"], one, two)]
+        assert sorted("T1/bone/none" in each for each in truths) == [False, True]
+
+
+@pytest.mark.parametrize(("phase", "effect"), [("planning", "obliges"), ("follow-up", "informs")])
+def test_what_a_rule_does_otherwise_in_another_phase_is_not_called_nothing(
+    tmp_path: Path, phase: str, effect: str
+) -> None:
+    rule = a_rule("F-1", "informs", "lesion.flag", option="frost", phase=phase)
+    other = a_rule("F-1", effect, "lesion.flag", option="knife", phase=phase, done="lesion.discussed")
+    other = other if effect == "obliges" else other.replace(", done: lesion.discussed", "")
+    one, two = (load_rules(version(tmp_path, name, each)) for name, each in (("one", rule), ("two", other)))
+    found = {o.statement.key: o for o in Comparison(one, two).outcomes() if o.standing is Standing.REFUTED}
+    assert found["answer-change:F-1"].why.startswith(f"in the phase {phase}: options T1 ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "subject"),
+    [
+        ({}, {"vocabulary": VOCABULARY.replace("plausible: [0, 20]", "plausible: [0, 9]")}, "patient.ratio: plausible"),
+        ({}, {"vocabulary": VOCABULARY.replace(f"{FLAG_B}}}", f"{FLAG_B}, fresh: {{since: lesion.foundOn}}}}")},
+         "patient.flagB: fresh"),
+        ({}, {"vocabulary": VOCABULARY.replace(f"{FLAG_B}}}", f"{FLAG_B}, agreement: conflict, agreement_why: x}}")},
+         "patient.flagB: agreement"),
+        ({}, {"ruleset": RULE_SET.replace("established: false", "established: true")}, "frost"),
+    ],
+    ids=["plausible", "fresh", "agreement", "established"],
+)  # fmt: skip
+def test_what_no_made_up_patient_shows_is_said_to_be_undecided_in_every_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: dict[str, str], after: dict[str, str], subject: str
+) -> None:
+    one, two = version(tmp_path, "one", KNIFE, **before), version(tmp_path, "two", KNIFE, **after)
+    for format_ in ("text", "md"):
+        assert main(["compare", str(one), str(two), "--format", format_]) == 1
+        told_it = " ".join(capsys.readouterr().out.split())
+        assert f"{subject}: this is stated otherwise, and whether it treats anybody differently was not" in told_it
+        assert "nobody is treated differently" not in told_it
+    assert main(["compare", str(one), str(two), "--format", "json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["nobody_is_treated_differently"] is False
+    assert [(each["code"], each["subject"], each["standing"]) for each in answer["changes"]] == [
+        ("answer-change", subject, "undecided")
+    ]
 
 
 def test_a_change_in_a_phase_that_is_not_compared_is_pointed_at(
@@ -175,7 +298,7 @@ def test_a_change_in_a_phase_that_is_not_compared_is_pointed_at(
         version(tmp_path, name, NEAR, a_rule("F-1", "informs", when, option="frost", phase="follow-up"))
         for name, when in (("one", "lesion.flag"), ("two", "not lesion.flag"))
     )
-    assert main(["compare", str(one), str(two)]) == 1
+    assert main(["compare", str(one), str(two), "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert "the phase follow-up has other conditions" in told
     assert "in the phase decision" in told

@@ -10,6 +10,7 @@ import pytest
 import z3
 
 from cds.analysis.judging import Judgement, UntrustedWitness
+from cds.analysis.meaning import Meaning
 from cds.analysis.mutation import (
     Fate,
     Killers,
@@ -23,10 +24,14 @@ from cds.analysis.mutation import (
     read_cases,
     trials,
 )
-from cds.analysis.outline import outlined, told
+from cds.analysis.outline import outlined
+from cds.analysis.outline import told as told_of
 from cds.analysis.population import Population
+from cds.analysis.telling import Shown
 from cds.analysis.universe import Universe
 from cds.analysis.wording import Wording
+from cds.case.reading import case_from_mapping
+from cds.case.writing import case_to_mapping
 from cds.cli import main
 from cds.language import parse, print_expression
 from cds.reasoning.conditions import ReferenceEngine
@@ -38,7 +43,7 @@ from tests.analysis.evaluation import Evaluation
 from tests.analysis.test_meaning import Reader
 from tests.differential.population import Population as Generated
 from tests.ruleset.shipped import shipped_folder, shipped_rules, shipped_thresholds
-from tests.ruleset.workshop import a_rule, rules_of, small
+from tests.ruleset.workshop import PLANNER, RULE_SET, STRUCTURES, VOCABULARY, a_rule, rules_of, small
 
 NEAR = a_rule("K-1", "against", "lesion.size < parameters.mm5 and not patient.flagB")
 CASE = """\
@@ -135,7 +140,7 @@ def test_a_worked_case_that_fails_already_kills_nothing(tmp_path: Path) -> None:
 
 def test_the_command_counts_and_shows_who_would_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = with_cases(tmp_path, NEAR, cases=ALL)
-    assert main(["mutate", str(folder), "--rule", "K-1", "--workers", "1"]) == 1
+    assert main(["mutate", str(folder), "--rule", "K-1", "--workers", "1", "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert "K-1: `against` made `excludes`: no worked case notices; this patient would tell\n" in told
     assert "\n    expect options T1 knife " in told
@@ -179,13 +184,201 @@ def test_planner_and_preferences_are_changed_too(tmp_path: Path) -> None:
     wording = Wording(load_rules(folder))
     told = {(each.subject, each.what) for each in mutants(wording)}
     assert ("P-2", "the order turned round") in told
+    assert ("P-2", "the options put side by side") in told
     assert ("P-2", "no exception to P-1 any more") in told
+    assert ("M-1", "`class: displacement` made `warming`") in told
+    assert ("M-2", "`measure: water` made `gloves`") in told
     planner = wording.rules.planner
     assert {part.id for part in (*planner.need, *planner.measures, *planner.monitoring)} <= {name for name, _ in told}
     turned = next(each for each in mutants(wording, "P-2") if each.what == "the order turned round")
     trial = Survivors(wording).tried(turned)
     assert trial.fate is Fate.SURVIVED
     assert any("order T1 possible" in each for each in trial.differences)
+
+
+def test_what_fulfils_an_obligation_is_among_what_an_answer_shows_also_where_nothing_is_owed(tmp_path: Path) -> None:
+    rules = load_rules(small(tmp_path, rules_of(a_rule("K-1", "obliges", "lesion.flag", done="patient.booked"))))
+    shown = Shown(Meaning(rules, "decision", Universe(rules.vocabulary))).pieces({"K-1.done"})
+    assert {"K-1 due at T1", "K-1 of knife addressed at T1"} <= set(shown)
+    said = {"as_of": "2026-11-22", "lesions": [{"id": "T1", "facts": {"flag": False}}]}
+    case = case_from_mapping(rules.vocabulary, said)
+    answer = told_of(outlined(case, rules, "decision"))
+    assert (answer["obligations T1 K-1"], answer["options T1 knife addressed K-1"]) == ("false", "false")
+
+
+COUNTED = """\
+  - id: K-1
+    option: knife
+    for_each: lesion
+    effect: informs
+    when: {at_least: 2, of: [lesion.flag, patient.flagA, lesion.size < parameters.mm5]}
+    says: two of three
+    basis: unverified
+"""
+TWO_OF_THREE = """\
+name: {name}
+as_of: 2026-11-22
+patient: {{flagA: {a}}}
+lesions: [{{id: T1, facts: {{flag: {b}, size: {size}}}}}]
+expect: {{options: {{T1: {{knife: {{reasons: {{K-1: {expected}}}}}}}}}}}
+"""
+
+
+def test_a_count_of_conditions_is_changed_by_one_and_each_of_them_wherever_it_stands(tmp_path: Path) -> None:
+    wording = Wording(load_rules(small(tmp_path, rules_of(COUNTED))))
+    told = {each.what: each for each in mutants(wording, "K-1") if each.condition is not None}
+    assert {"`at_least: 2` made `at_least: 1`", "`at_least: 2` made `at_least: 3`"} <= set(told)
+    assert "`lesion.flag` dropped from `at_least: 2`" in told
+    stepped = next(each for what, each in told.items() if what.startswith("`<` made `<=`"))
+    assert stepped.condition is not None
+    assert print_expression(stepped.condition).count("<= 5.0 'mm'") == 2
+    assert print_expression(stepped.condition).count("< 5.0 'mm'") == 0
+
+
+def test_cases_with_one_two_and_three_kill_every_count(tmp_path: Path) -> None:
+    folder = small(tmp_path, rules_of(COUNTED))
+    (folder / "cases").mkdir()
+    cases = {"one": ("true", "false", "9", "false"), "two": ("true", "true", "9", "true")}
+    counts = [what for what in fates_of(folder, cases) if "made `at_least" in what]
+    assert len(counts) == 2
+    assert {fates_of(folder, cases)[what] for what in counts} == {Fate.KILLED}
+    assert fates_of(folder, {"two": cases["two"]})["`at_least: 2` made `at_least: 1`"] is Fate.SURVIVED
+
+
+def fates_of(folder: Path, cases: dict[str, tuple[str, str, str, str]]) -> dict[str, Fate]:
+    for file in (folder / "cases").glob("*.yaml"):
+        file.unlink()
+    for name, (a, b, size, expected) in cases.items():
+        text = TWO_OF_THREE.format(name=name, a=a, b=b, size=size, expected=expected)
+        (folder / "cases" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return fates(folder)
+
+
+COMBINED = """\
+combinations:
+  - {id: C-1, together: [water, camera], says: displace and look, basis: unverified}
+  - {id: C-2, excludes: [water, gloves, gas], says: one place, basis: unverified}
+"""
+THREE = STRUCTURES.replace("gloves: {label: gloves, class: warming}", """gloves: {label: gloves, class: warming}
+  gas: {label: gas}""").replace("kind: skin, sided: false, sites: all, measures: [water]",
+                                "kind: skin, sided: false, sites: all, measures: [gas]")
+PLANNED = """\
+name: planned
+as_of: 2026-11-22
+patient: {}
+lesions:
+  - id: T1
+    facts: {site: neck, side: left, flag: false}
+    structures:
+      - {name: nerve, side: left, facts: {distance: 4, touched: false}}
+      - {name: skin, facts: {distance: %s, touched: false}}
+expect:
+  scope: true
+"""
+
+
+def combined(tmp_path: Path, expected: str, skin: str = "90") -> dict[str, Trial]:
+    folder = small(tmp_path, thermoprotection=PLANNER + COMBINED, structures=THREE)
+    (folder / "cases").mkdir()
+    (folder / "cases" / "planned.yaml").write_text(PLANNED % skin + expected, encoding="utf-8")
+    return tried(folder, "C-1") | {f"C-2: {what}": trial for what, trial in tried(folder, "C-2").items()}
+
+
+def test_a_combination_is_dropped_turned_and_loses_each_member(tmp_path: Path) -> None:
+    found = combined(tmp_path, "")
+    assert set(found) == {
+        "the combination dropped", "`together` made `excludes`", "C-2: the combination dropped",
+        "C-2: `excludes` made `together`", "C-2: `water` dropped from `excludes`",
+        "C-2: `gloves` dropped from `excludes`", "C-2: `gas` dropped from `excludes`",
+    }  # fmt: skip
+    assert {trial.fate for trial in found.values()} == {Fate.SURVIVED}
+    assert all(trial.witness is not None and trial.differences for trial in found.values())
+    assert any(each.startswith("plan T1 with: camera") for each in found["the combination dropped"].differences)
+    beside = found["C-2: `gas` dropped from `excludes`"].differences
+    assert any(each.startswith("plan T1 sufficient: ") for each in beside)
+
+
+def test_what_a_case_expects_of_the_plan_kills_the_mutants_of_a_combination(tmp_path: Path) -> None:
+    plan = "  plan: {T1: {sufficient: [], together: [], excludes: [C-2]}}\n"
+    fates = {what: trial.fate for what, trial in combined(tmp_path, plan, skin="4").items()}
+    assert fates["C-2: the combination dropped"] is Fate.KILLED
+    assert fates["C-2: `gas` dropped from `excludes`"] is Fate.KILLED
+    assert fates["C-2: `gloves` dropped from `excludes`"] is Fate.KILLED
+    assert fates["the combination dropped"] is Fate.SURVIVED
+
+
+ALTERNATIVE = RULE_SET + "alternatives:\n  - {id: A-1, says: wait}\n"
+
+
+def test_an_alternative_an_option_and_how_it_is_declined_are_changed_too(tmp_path: Path) -> None:
+    folder = with_cases(tmp_path, NEAR, cases=ALL)
+    (folder / "ruleset.yaml").write_text(ALTERNATIVE, encoding="utf-8")
+    assert tried(folder, "alternatives.A-1")["the alternative dropped"].differences == ("alternatives: A-1, not ",)
+    declined = tried(folder, "options.knife")["`declined_by: lesion.declinesKnife` made `lesion.declinesFrost`"]
+    assert any(each.startswith("options T1 knife declined: ") for each in declined.differences)
+    assert tried(folder)["`option: knife` made `frost`"].fate is Fate.KILLED
+    text = (folder / "cases" / "at.yaml").read_text(encoding="utf-8") + "  alternatives: [A-1]\n"
+    (folder / "cases" / "at.yaml").write_text(text, encoding="utf-8")
+    assert tried(folder, "alternatives.A-1")["the alternative dropped"].fate is Fate.KILLED
+
+
+LISTED = VOCABULARY.replace(
+    "    bounded_below_by: closing, starts_at: tumour}",
+    "    bounded_below_by: closing, implied_by: {graded: {within: 0}}, starts_at: tumour}\n"
+    "  graded: {kind: finding, type: Code, values: [apart, within], label: graded}",
+)
+LISTS = STRUCTURES.replace("only_if: lesion.flag", "only_if: lesion.flag, listed_by: lesion.size")
+
+
+def test_what_a_table_lists_is_changed_and_a_made_up_patient_tells(tmp_path: Path) -> None:
+    folder = small(tmp_path, vocabulary=LISTED, structures=LISTS)
+    rules = load_rules(folder)
+    wording = Wording(rules)
+    told = {(each.subject, each.what): each for each in mutants(wording) if each.vocabulary is not None}
+    expected = {
+        ("structures.nerve", "`gloves` dropped from its measures"),
+        ("structures.nerve", "`camera` dropped from its monitoring"),
+        ("structures.nerve", "`neck` dropped from its sites"),
+        ("structures.nerve", "`kind: nerve` made another that no condition names"),
+        ("structures.brain", "`only_if: lesion.flag` dropped"),
+        ("structures.brain", "`listed_by: lesion.size` dropped"),
+        ("measures.gloves", "`class: warming` made `displacement`"),
+        ("structure.distance", "`bounded_below_by: lesion.closing` dropped"),
+        ("structure.distance", "`graded: within` dropped from what implies it"),
+        ("structure.distance", "`graded: within` made to imply 0.1"),
+    }
+    assert expected <= set(told)
+    for name in expected:
+        trial = Survivors(wording).tried(told[name])
+        assert trial.fate is Fate.SURVIVED, name
+        assert trial.witness is not None
+        assert trial.phase is not None
+        written = case_to_mapping(trial.witness, rules.vocabulary)
+        sound, faulty = (
+            told_of(outlined(case_from_mapping(its.vocabulary, written), its, trial.phase))
+            for its in (rules, mutated(wording, told[name]))
+        )
+        place = trial.differences[0].partition(": ")[0]
+        assert sound.get(place) != faulty.get(place), name
+
+
+def test_a_table_that_no_made_up_patient_tells_apart_is_undecided_and_never_redundant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wording = Wording(load_rules(small(tmp_path)))
+    monkeypatch.setattr("cds.analysis.otherwise.MOST", 0)
+    assert {Survivors(wording).tried(each).fate for each in mutants(wording, "structures.skin")} == {Fate.UNDECIDED}
+
+
+def test_a_case_that_names_what_is_listed_kills_its_mutants(tmp_path: Path) -> None:
+    listed = "  thermoprotection: {T1: {nerve/left: {measures: {water: available, gloves: available}}}}\n"
+    folder = small(tmp_path)
+    (folder / "cases").mkdir()
+    (folder / "cases" / "planned.yaml").write_text(PLANNED % 90 + listed, encoding="utf-8")
+    fates = {what: trial.fate for what, trial in tried(folder, "structures.nerve").items()}
+    assert fates["`gloves` dropped from its measures"] is Fate.KILLED
+    assert fates["`neck` dropped from its sites"] is Fate.SURVIVED  # the case reports the nerve
+    assert fates["`camera` dropped from its monitoring"] is Fate.SURVIVED
 
 
 @pytest.mark.parametrize("reason", ["timeout", "memout"])
@@ -197,7 +390,7 @@ def test_what_the_solver_gives_up_on_is_undecided_and_never_redundant(
     folder = with_cases(tmp_path, NEAR, cases=ALL[:1])
     found = set(fates(folder).values())
     assert found == {Fate.KILLED, Fate.UNDECIDED}
-    assert main(["mutate", str(folder), "--rule", "K-1", "--workers", "1"]) == 1
+    assert main(["mutate", str(folder), "--rule", "K-1", "--workers", "1", "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert "no worked case notices, and the solver gave no answer: allow it more time" in told
     assert "redundant: proved" not in told
@@ -216,7 +409,7 @@ def test_a_rule_set_whose_mutants_are_all_killed_or_redundant_passes(
     verdict = text.replace("reasons: {", "possible: [eligible, ineligible]\n        reasons: {")
     (folder / "cases" / "below.yaml").write_text(verdict, encoding="utf-8")
     capsys.readouterr()
-    status = main(["mutate", str(folder), "--rule", "K-1", "--workers", "1"])
+    status = main(["mutate", str(folder), "--rule", "K-1", "--workers", "1", "--width", "400"])
     told = capsys.readouterr().out
     assert status == 0, told
     assert " 0 survived, " in told
@@ -226,7 +419,7 @@ def test_a_patient_in_whom_no_answer_differs_is_never_shown(tmp_path: Path, monk
     folder = with_cases(tmp_path, NEAR, cases=ALL)
     wording = Wording(load_rules(folder))
     mutant = next(mutants(wording, "K-1"))
-    monkeypatch.setattr(Survivors, "_differs", lambda *_: z3.BoolVal(True))
+    monkeypatch.setattr(Survivors, "_differs", lambda *_: (z3.BoolVal(True), z3.BoolVal(True)))
     with pytest.raises(UntrustedWitness):
         Survivors(wording).tried(mutant)
 
@@ -262,7 +455,7 @@ def test_the_outline_of_an_answer_says_what_the_answer_says() -> None:
     for each in worked()[::12]:
         answer = by_reference(each.case, WORDING.rules, phase=each.phase)
         quick = outlined(each.case, WORDING.rules, each.phase, settling=True)
-        assert told(quick) == told(answer)
+        assert told_of(quick) == told_of(answer)
         for one, other in zip(quick.lesions, answer.lesions, strict=True):
             for mine, its in zip(one.options, other.options, strict=True):
                 assert [fact.name for fact in mine.settling_facts] == [fact.name for fact in its.settling_facts]
@@ -295,11 +488,12 @@ def test_whoever_is_shown_something_else_is_among_those_of_whom_the_solver_is_as
     reader = Reader(survivors.universe)
     evaluation = Evaluation([reader.values(patient) for patient in patients])
     seen = 0
-    for mutant in [each for each in mutants(WORDING) if "decision" in each.phases][::60]:
+    by_solver = [each for each in mutants(WORDING) if "decision" in each.phases and each.vocabulary is None]
+    for mutant in by_solver[::60]:
         faulty = mutated(WORDING, mutant)
-        told_apart = evaluation.truths(survivors._differs(mutant, faulty, "decision"))
+        told_apart = evaluation.truths(survivors._differs(mutant, faulty, "decision")[1])
         for number, patient in enumerate(patients):
-            before, after = (told(outlined(patient, rules, "decision")) for rules in (WORDING.rules, faulty))
+            before, after = (told_of(outlined(patient, rules, "decision")) for rules in (WORDING.rules, faulty))
             if before != after:
                 seen += 1
                 assert told_apart >> number & 1, (mutant.subject, mutant.what)

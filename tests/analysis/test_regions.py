@@ -136,6 +136,15 @@ def test_a_worked_case_that_other_facts_make_something_else_is_a_ring(tmp_path: 
     assert "<b>" not in drawing
 
 
+def test_a_drawing_of_few_columns_is_as_wide_as_its_legend(tmp_path: Path) -> None:
+    rules = small_rules(tmp_path, TWO)
+    across, up = rules.vocabulary.fact(Level.PATIENT, "flagA"), rules.vocabulary.fact(Level.LESION, "grade")
+    drawing = svg(Slice(rules, "knife", across, up, patient(rules), {}), "a title")
+    width = int(drawing.partition('viewBox="0 0 ')[2].partition(" ")[0])
+    legend = next(line for line in drawing.splitlines() if "a worked case of this verdict" in line)
+    assert width >= 6.2 * len(legend.partition(">")[2].removesuffix("</text>"))  # at 12 px a letter takes about 6
+
+
 def test_a_fact_that_no_condition_reads_has_no_slice(tmp_path: Path) -> None:
     rules = small_rules(tmp_path, TWO)
     with pytest.raises(ValueError, match="no condition"):
@@ -163,6 +172,9 @@ def test_the_command_prints_regions_and_fails_while_one_has_no_worked_case(
         (["knife", "--slice", "patient.flagA", "patient.flagA"], "stands twice"),
         (["knife", "--slice", "lesion.foundOn", "patient.flagA"], "no condition reads"),
         (["knife", "--most", "0"], "`0` is no number of regions"),
+        (["knife", "--out", "x.svg"], "--out: it belongs to --slice"),
+        (["knife", "--base", "x.yaml"], "--base: it belongs to --slice"),
+        (["knife", "--slice", "lesion.flag", "patient.flagB", "--format", "json"], "a slice is a drawing"),
         (["knife", "--slice", "lesion.flag", "patient.flagB", "--out", "no/such/x.svg"], "no such file or directory"),
     ],
 )  # fmt: skip

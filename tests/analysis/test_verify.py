@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import z3
 
+from cds.analysis import meaning
 from cds.analysis.declarations import Declarations, read_declarations
 from cds.analysis.judging import Judgement, UntrustedWitness
 from cds.analysis.meaning import Objections
-from cds.analysis.statements import Outcome, Standing
-from cds.analysis.verify import Verification, counted
+from cds.analysis.statements import Outcome, Standing, Statement
+from cds.analysis.verify import Verification, _Checks, counted
 from cds.case.reading import case_from_mapping
 from cds.case.writing import case_to_mapping
 from cds.cli import main
@@ -61,6 +62,35 @@ def test_a_requirement_that_everybody_meets_is_dead(tmp_path: Path) -> None:
     assert "dead-rule:K-1" in refuted(verified(small_rules(tmp_path, rules_of(met))))
 
 
+SCOPE = a_rule("S-1", "requires", "patient.ratio >= parameters.r1", option="scope")
+
+
+def test_a_rule_that_holds_only_where_the_rule_set_is_about_nobody_is_dead(tmp_path: Path) -> None:
+    outside = a_rule("K-1", "informs", "patient.ratio < parameters.r1", for_each="patient")
+    beyond = a_rule("K-2", "informs", "patient.ratio > parameters.r1", for_each="patient")
+    found = refuted(verified(small_rules(tmp_path, rules_of(SCOPE, outside, beyond))))
+    assert set(found) == {"dead-rule:K-1"}
+    assert found["dead-rule:K-1"].why == "no patient in scope can make it true: it never has an effect"
+
+
+def test_an_exception_and_a_reason_that_stand_alone_only_out_of_scope_are_findings(tmp_path: Path) -> None:
+    never = """\
+exceptions:
+  - {id: X-1, exception_to: K-1, when: patient.ratio < parameters.r1, says: no, basis: unverified}
+"""
+    graver = a_rule("K-2", "excludes", "lesion.count > parameters.n5")
+    lesser = a_rule("K-3", "against", "lesion.count > parameters.n5 or patient.ratio < parameters.r1")
+    found = refuted(verified(small_rules(tmp_path, rules_of(SCOPE, SAFE, graver, lesser) + never)))
+    assert {"idle-exception:X-1", "redundant-rule:K-3:knife"} <= set(found)
+
+
+def test_every_rule_is_dead_where_nobody_can_be_in_scope(tmp_path: Path) -> None:
+    contrary = a_rule("S-2", "requires", "patient.ratio < parameters.r1", option="scope")
+    found = refuted(verified(small_rules(tmp_path, rules_of(SCOPE, contrary))))
+    assert {"dead-rule:K-0", "dead-rule:F-0"} <= set(found)
+    assert not {"dead-rule:S-1", "dead-rule:S-2"} & set(found)  # each by itself tells patients apart
+
+
 def test_a_part_that_changes_nothing_is_idle(tmp_path: Path) -> None:
     idle = a_rule("K-1", "against", "lesion.flag or (lesion.flag and patient.flagB)")
     found = refuted(verified(small_rules(tmp_path, rules_of(idle))))
@@ -72,6 +102,20 @@ def test_an_exception_that_only_holds_where_its_rule_does_not_is_idle(tmp_path: 
     exception = "exceptions:\n  - {id: X-1, exception_to: K-1, when: not lesion.flag, says: no, basis: unverified}\n"
     found = refuted(verified(small_rules(tmp_path, rules_of(SAFE) + exception)))
     assert "idle-exception:X-1" in found
+
+
+@pytest.mark.parametrize(
+    ("effect", "when"), [("against", "lesion.flag and patient.flagA"), ("requires", "lesion.flag or patient.flagA")]
+)
+def test_of_several_exceptions_only_the_one_that_adds_nothing_is_idle(tmp_path: Path, effect: str, when: str) -> None:
+    exceptions = """\
+exceptions:
+  - {id: X-1, exception_to: K-1, when: patient.flagB, says: no, basis: unverified}
+  - {id: X-2, exception_to: K-1, when: lesion.count > parameters.n5, says: no, basis: unverified}
+  - {id: X-3, exception_to: K-1, when: lesion.count > parameters.n5 and patient.flagB, says: no, basis: unverified}
+"""
+    found = refuted(verified(small_rules(tmp_path, rules_of(a_rule("K-1", effect, when)) + exceptions)))
+    assert [key for key in found if key.startswith("idle-exception")] == ["idle-exception:X-3"]
 
 
 def test_a_rule_that_objects_only_where_a_graver_one_does_is_redundant(tmp_path: Path) -> None:
@@ -104,6 +148,19 @@ preferences:
     assert held == {"P-1": Truth.TRUE, "P-2": Truth.TRUE}
     assert len(found.witness.lesions) == 1  # the other lesion shows nothing
     assert set(case_to_mapping(found.witness, rules.vocabulary)["patient"]) == {"flagB"}  # type: ignore[call-overload]
+
+
+def test_an_exception_of_a_preference_may_stand_before_what_it_overrides(tmp_path: Path) -> None:
+    preferences = """\
+preferences:
+  - {id: P-2, order: [[frost], [knife]], exception_to: P-1, when: patient.flagB, says: two, basis: unverified}
+  - {id: P-1, order: [[knife], [frost]], when: lesion.flag, says: one, basis: unverified}
+  - {id: P-3, order: [[frost, knife]], exception_to: P-2, when: patient.flagA, says: three, basis: unverified}
+"""
+    rules = small_rules(tmp_path, preferences=preferences)
+    standings = {outcome.statement.key: outcome.standing for outcome in verified(rules)}
+    assert standings["conflicting-preferences:P-2+P-1"] is Standing.PROVED
+    assert standings["conflicting-preferences:P-1+P-3"] is Standing.REFUTED  # where flag B is false
 
 
 INVARIANT = """\
@@ -169,6 +226,71 @@ def test_a_criterion_is_added_by_a_smaller_distance_and_never_by_a_larger(
         assert Truth.TRUE not in before.of("N-1").values()
 
 
+FAR = a_rule("K-1", "against", "structure.distance < parameters.limit", for_each="structure")
+CLAIM = "monotone:\n  - {{id: MON-1, says: x, fact: structure.distance, grows: {}, {}: [K-1]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("grows", "claim", "standing"),
+    [
+        ("larger", "never_adds", Standing.PROVED), ("smaller", "never_adds", Standing.REFUTED),
+        ("larger", "never_removes", Standing.REFUTED), ("smaller", "never_removes", Standing.PROVED),
+    ],
+)  # fmt: skip
+def test_what_a_distance_never_adds_and_never_removes_is_claimed_either_way(
+    tmp_path: Path, grows: str, claim: str, standing: Standing
+) -> None:
+    rules = small_rules(tmp_path, rules_of(FAR))
+    outcomes = verified(rules, declared(tmp_path / "small", CLAIM.format(grows, claim)))
+    found = next(each for each in outcomes if each.statement.code == "not-monotone")
+    assert found.standing is standing
+    if standing is Standing.REFUTED:
+        assert found.witness is not None
+        assert found.learned is not None
+        before, after = (Judgement(rules, "decision", case).of("K-1") for case in (found.witness, found.learned))
+        first, second = (Truth.FALSE, Truth.TRUE) if claim == "never_adds" else (Truth.TRUE, Truth.FALSE)
+        assert any((before[place], after[place]) == (first, second) for place in after)
+        written = [case_to_mapping(case, rules.vocabulary) for case in (found.witness, found.learned)]
+        for each in written:  # two patients with one lesion each, of whom no more is said than one distance
+            assert each["patient"] == {}
+            [lesion] = each["lesions"]  # type: ignore[misc]
+            assert lesion["facts"] == {}
+            assert [list(structure["facts"]) for structure in lesion["structures"]] == [["distance"]]
+
+
+@pytest.mark.parametrize("claim", ["never_adds", "never_removes"])
+def test_what_becomes_open_that_was_settled_counts_against_a_claim(tmp_path: Path, claim: str) -> None:
+    one = "lesion.size > parameters.mm5 and lesion.flag"  # a larger size leaves all to the flag, which nobody stated
+    rules = small_rules(tmp_path, rules_of(a_rule("K-1", "against", one if claim == "never_adds" else f"not ({one})")))
+    text = f"monotone:\n  - {{id: MON-1, says: x, fact: lesion.size, grows: larger, {claim}: [K-1]}}\n"
+    found = refuted(verified(rules, declared(tmp_path / "small", text)))["not-monotone:MON-1"]
+    assert found.learned is not None
+    assert set(Judgement(rules, "decision", found.learned).of("K-1").values()) == {Truth.UNKNOWN}
+
+
+def test_a_claim_that_lists_no_criterion_is_none(tmp_path: Path) -> None:
+    folder = small(tmp_path)
+    with pytest.raises(RuleSetError, match="never_adds"):
+        declared(folder, "monotone:\n  - {id: MON-1, says: x, fact: lesion.size, grows: larger}\n")
+
+
+@pytest.mark.parametrize("claim", ["never_adds", "never_removes"])
+def test_a_translation_that_reads_a_comparison_the_wrong_way_round_gets_no_claim_refuted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claim: str
+) -> None:
+    rules = small_rules(tmp_path, rules_of(FAR))
+    sound = meaning._compared_numbers
+    monkeypatch.setattr(
+        meaning, "_compared_numbers",
+        lambda low, high, operator, at: sound(low, high, ">" if operator == "<" else operator, at),
+    )  # fmt: skip
+    text = CLAIM.format("larger" if claim == "never_adds" else "smaller", claim)
+    checks = _Checks(rules, "decision", AS_OF, 20)
+    monotone = declared(tmp_path / "small", text).monotone[0]
+    with pytest.raises(UntrustedWitness):
+        checks.is_monotone(Statement("not-monotone", "MON-1", "x"), monotone)
+
+
 def waiver(finding: str, until: str) -> str:
     return f"waivers:\n  - {{finding: '{finding}', reason: known, author: board, until: {until}}}\n"
 
@@ -186,6 +308,25 @@ def test_a_waiver_in_blank_or_of_a_whole_code_is_none(change: tuple[str, str], t
     folder = small(tmp_path)
     with pytest.raises(RuleSetError):
         declared(folder, waiver("dead-rule:K-1", "2026-11-22").replace(*change))
+
+
+@pytest.mark.parametrize("until", ["1893456000", "'2027-06-01T00:00:00'"])
+def test_the_last_day_of_a_waiver_is_a_day_and_no_number_of_seconds(until: str, tmp_path: Path) -> None:
+    folder = small(tmp_path)
+    with pytest.raises(RuleSetError, match="until"):
+        declared(folder, waiver("dead-rule:K-1", until))
+
+
+def test_a_waiver_in_force_holds_beside_one_that_has_ended(tmp_path: Path) -> None:
+    dead = a_rule("K-1", "against", "lesion.size < parameters.mm5 and lesion.size > parameters.mm8")
+    rules = small_rules(tmp_path, rules_of(dead))
+    ended, renewed = waiver("dead-rule:K-1", "2026-11-21"), waiver("dead-rule:K-1", "2027-01-01")
+    text = ended + renewed.removeprefix("waivers:\n")
+    outcomes = verified(rules, declared(tmp_path / "small", text))
+    standings = {outcome.statement.key: outcome.standing for outcome in outcomes}
+    assert standings["dead-rule:K-1"] is Standing.WAIVED
+    stale = [outcome.why for outcome in outcomes if outcome.statement.code == "stale-waiver"]
+    assert [why.partition(";")[0] for why in stale] == ["it ended on 2026-11-21"]
 
 
 def test_a_waived_finding_is_neither_refuted_nor_proved(tmp_path: Path) -> None:
@@ -258,7 +399,7 @@ def test_the_command_prints_the_patient_against_an_invariant_and_fails(
 ) -> None:
     folder = small(tmp_path)
     (folder / "verification.yaml").write_text(INVARIANT, encoding="utf-8")
-    assert main(["verify", str(folder), "--as-of", "2026-11-22"]) == 1
+    assert main(["verify", str(folder), "--as-of", "2026-11-22", "--width", "400"]) == 1
     told = capsys.readouterr().out
     assert "verification.yaml:2:5: refuted: no knife with the flag" in told
     assert "        flag: true\n" in told

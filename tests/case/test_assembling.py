@@ -7,7 +7,6 @@ from fractions import Fraction
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from cds.case import (
     NEVER_RECORDED,
@@ -23,7 +22,7 @@ from cds.case import (
     assemble,
     narrowed,
 )
-from cds.case.case import stale, unknown_facts
+from cds.case.case import stale
 from cds.quantities import Interval
 from cds.testing import cases, sample_vocabulary
 from cds.vocabulary import Level
@@ -219,9 +218,3 @@ def test_a_lesion_whose_name_begins_as_anothers_is_another() -> None:
 def test_a_stale_fact_keeps_its_sources_and_loses_its_value() -> None:
     old = stale(known(True), "older than the imaging")
     assert (old.value, old.sources, old.state) == (None, (HERE,), Absent(AbsenceReason.STALE, "older than the imaging"))
-
-
-@given(st.dictionaries(st.sampled_from("abcdef"), st.booleans()))
-def test_the_unknown_facts_are_those_without_a_value(states: dict[str, bool]) -> None:
-    facts = {name: known(True) if is_known else NEVER_RECORDED for name, is_known in states.items()}
-    assert set(unknown_facts(facts)) == {name for name, is_known in states.items() if not is_known}

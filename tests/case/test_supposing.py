@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds.case import Absent, Case, Conflicting, Fact, Known
+from cds.case import Absent, Case, Conflicting, Fact, Known, subjects_of
 from cds.case.case import CLOSING_STATEMENT
 from cds.case.facts import State
 from cds.case.reading import case_from_mapping
@@ -19,7 +19,6 @@ from cds.case.supposing import (
     can_be_supposed,
     place_text,
     read_suppositions,
-    subjects_of,
     supposed,
 )
 from cds.case.writing import case_to_mapping

@@ -11,13 +11,17 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from cds.commands.schemas import author_schemas
 from cds.ruleset.documents import read_document
-from cds.ruleset.editor_schemas import editor_schemas, schema_name
+from cds.ruleset.editor_schemas import schema_name
 from tests.cli.conftest import Ran
+from tests.ruleset.shipped import shipped_rules
+from tests.ruleset.workshop import rules_of, small
 
 Cds = Callable[..., Ran]
 AS_OF = ("--as-of", "2026-11-22")
 PAGES = Path(__file__).parents[2]
+SCHEMAS = author_schemas(shipped_rules().vocabulary)
 
 
 @pytest.fixture
@@ -83,6 +87,7 @@ def test_a_rule_set_without_findings_is_a_sarif_log_without_results(cds: Cds, ru
     assert json.loads(ran.out)["runs"][0]["results"] == []
 
 
+@pytest.mark.slow
 def test_fix_changes_the_form_and_never_takes_a_guess_for_what_was_meant(cds: Cds, broken: Path) -> None:
     file = broken / "rules" / "salvage_surgery.yaml"
     before = read_document(file, "x").data
@@ -118,10 +123,9 @@ def plain(data: Any) -> Any:
     return data if isinstance(data, bool | int | str) or data is None else float(data)
 
 
-@pytest.mark.parametrize("pattern", editor_schemas())
+@pytest.mark.parametrize("pattern", SCHEMAS)
 def test_the_editors_schema_takes_the_shipped_files_and_refuses_a_word_that_is_none(rules: str, pattern: str) -> None:
-    schema = editor_schemas()[pattern]
-    validator = jsonschema_rs.validator_for(schema)
+    validator = jsonschema_rs.validator_for(SCHEMAS[pattern], validate_formats=True)
     files = sorted(Path(rules).glob(pattern))
     assert files or pattern == "overlay.yaml"
     for file in files:
@@ -132,7 +136,7 @@ def test_the_editors_schema_takes_the_shipped_files_and_refuses_a_word_that_is_n
 def test_export_writes_one_schema_for_each_kind_of_file(cds: Cds, tmp_path: Path) -> None:
     ran = cds("export", "rules-schema", "--out", str(tmp_path))
     assert (ran.status, ran.err) == (0, "")
-    assert {path.name for path in tmp_path.iterdir()} == {schema_name(pattern) for pattern in editor_schemas()}
+    assert {path.name for path in tmp_path.iterdir()} == {schema_name(pattern) for pattern in SCHEMAS}
     assert json.loads(cds("export", "rules-schema").out).keys() == {path.name for path in tmp_path.iterdir()}
 
 
@@ -154,3 +158,26 @@ def test_what_a_rule_set_claims_of_itself_is_checked_too(cds: Cds, rules: str, t
     assert ran.status == 1
     assert "clinic/verification.yaml:" in ran.out
     assert "did you mean `cryoablation`" in ran.out
+
+
+LITERALS = """\
+  - {id: K-1, option: knife, for_each: lesion, effect: against, basis: unverified, says: x, otherwise: y,
+     when: "lesion.near and lesion.size > 60 'mm'"}
+  - {id: K-2, option: knife, for_each: lesion, effect: against, basis: unverified, says: x, otherwise: y,
+     when: {at_least: 1, of: [lesion.flag, "lesion.size between 0 'mm' and 9 'mm'"]}}
+"""
+
+
+def test_a_number_that_is_no_parameter_has_the_caret_under_itself(cds: Cds, tmp_path: Path) -> None:
+    definitions = "definitions:\n  lesion.near: lesion.flag or lesion.size < 4 'mm'\n"
+    folder = small(tmp_path, rules_of(LITERALS), definitions=definitions)
+    ran = cds("check", str(folder), *AS_OF, "--format", "json")
+    found = [each for each in json.loads(ran.out)["findings"] if each["code"] == "literal-threshold"]
+    assert {each["message"].partition(" is")[0] for each in found} == {"`4 'mm'`", "`60 'mm'`", "`9 'mm'`"}
+    for each in found:
+        literal = each["message"].split("`")[1]
+        line = (folder.parent / each["file"]).read_text("utf-8").splitlines()[each["line"] - 1]
+        assert line[each["column"] - 1 :].startswith(literal)
+        excerpt, carets = each["excerpt"].splitlines()
+        assert carets.strip() == "^" * len(literal)
+        assert excerpt[carets.index("^") :].startswith(literal)

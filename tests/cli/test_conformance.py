@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,13 +17,16 @@ from cds.cli import main
 
 
 class Deaf(BaseHTTPRequestHandler):
-    """A deployment that has the right rules and refuses every case."""
+    """A deployment that has the right rules and refuses every case, each after it has once had too many requests."""
 
     digest: ClassVar[str] = ""
+    seen: ClassVar[set[tuple[str, str, bytes]]] = set()
 
     def _answer(self, status: int, content: object) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
+        if status == 429:
+            self.send_header("Retry-After", "0")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -31,7 +35,12 @@ class Deaf(BaseHTTPRequestHandler):
         self._answer(200, {"rule_set": {"digest": self.digest}})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        request = (self.path, self.headers["Content-Type"], body)
+        if request not in self.seen:
+            self.seen.add(request)
+            self._answer(429, {})
+            return
         self._answer(422, {"issue": [{"code": "invalid"}]})
 
     def log_message(self, format: str, *args: object) -> None:
@@ -53,14 +62,18 @@ def test_the_scorecard_counts_each_kind_and_fails(
     deployment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Deaf, "digest", shipped_rules().digest)
+    monkeypatch.setattr(Deaf, "seen", set())
     assert main(["conformance", deployment]) == 1
-    told = capsys.readouterr().out
+    printed = capsys.readouterr()
+    told = printed.out
     lines = told.splitlines()
     assert all(len(line) <= 120 for line in lines[-8:])
     assert any(line.startswith("missing ") and " 0 of " in line for line in lines)
     hostile = next(line.split() for line in lines if line.startswith("hostile "))
-    assert hostile[1] == hostile[3]
+    assert hostile[1] == hostile[3]  # though each was first answered with 429
     assert "no answer" in told
+    in_all = lines[-2 if lines[-1].startswith("not asked") else -1].split()[-1]
+    assert re.fullmatch(rf"cds conformance: {in_all} cases put and judged in \d+ s\n", printed.err)
 
 
 def test_a_deployment_of_other_rules_is_not_judged(

@@ -14,7 +14,9 @@ from cds.api import shipped_rules
 from cds.conformance import KINDS, PublishedCase, Reply, Result, judge, published_cases
 from cds.conformance.cases import Published, day_of
 from cds.errors import UnusableInput
-from cds.ruleset import RuleSet
+from cds.intake.rebuild import NotRebuildable
+from cds.ruleset import RuleSet, load_rules
+from tests.ruleset.workshop import small
 
 Answer = dict[str, Any]
 Fault = Callable[[PublishedCase, int, Answer], tuple[int, object]]
@@ -148,3 +150,13 @@ def test_a_seeded_fault_is_found(
     found = judged(some(published, kind), shipped, fault)
     problems = [problem for result in found.values() for problem in result.problems]
     assert any(said in problem for problem in problems), problems
+
+
+def test_cases_that_the_rule_set_itself_does_not_read_are_not_published(tmp_path: Path) -> None:
+    folder = small(tmp_path)  # it has no mapping/: of its own bundles it reads nothing, as any deployment of it would
+    case = "name: x\nas_of: 2026-11-22\npatient: {flagA: true}\nlesions: [{id: T1, facts: {size: 4}}]\nexpect: {}\n"
+    (folder / "cases").mkdir()
+    (folder / "cases" / "one.yaml").write_text(case, encoding="utf-8")
+    lost = r"one: its bundle is not read as it was written \(patient: flagA, T1: size\)"
+    with pytest.raises(NotRebuildable, match=lost):
+        published_cases(folder, load_rules(folder))

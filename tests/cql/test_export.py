@@ -27,7 +27,7 @@ from cds.truth import Truth
 from cds.vocabulary import Level
 from cds.worked_cases import case_files
 from tests.cql.engine import evaluate
-from tests.ruleset.workshop import a_rule, rules_of, small_rules
+from tests.ruleset.workshop import RULE_SET, a_rule, rules_of, small_rules
 
 LETTERS = {Truth.TRUE: "t", Truth.FALSE: "f", Truth.UNKNOWN: "u"}
 GENERATED = 1000
@@ -219,6 +219,20 @@ def test_the_translator_refuses_an_unknown_unit_an_unknown_name_and_a_wrong_type
     for answer, (condition, message) in zip(told, conditions.items(), strict=True):
         assert bool(answer["errors"]) == bool(message), condition
         assert message in " ".join(answer["errors"])
+
+
+@pytest.mark.parametrize(
+    ("id_", "version", "name"),
+    [("2nd-opinion", "1", "Rules2ndOpinion"), ("\u6b6f", "1'; b", "Rules"), ("teeth", "1", "Teeth")],
+)
+def test_a_library_of_any_id_and_version_is_one_that_the_translator_reads(
+    tmp_path: Path, id_: str, version: str, name: str
+) -> None:
+    head = RULE_SET.replace("id: small, version: 0.0.1", f'id: "{id_}", version: "{version}"')
+    library = cql_library(small_rules(tmp_path, ruleset=head))
+    assert library.name == name
+    (told,) = evaluate([{"library": library.text}])
+    assert told["errors"] == []
 
 
 def test_leaving_an_interval_out_can_only_make_a_truth_unknown(shipped: Asked) -> None:

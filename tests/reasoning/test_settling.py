@@ -220,6 +220,7 @@ def test_every_outcome_is_exactly_what_its_values_give(rules: RuleSet, seed: int
     assert checked > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_outcome_of_the_shipped_rules_is_exactly_what_its_values_give(seed: int) -> None:
     rules, constants, chance = shipped_rules(), shipped_thresholds(), random.Random(seed)

@@ -19,9 +19,8 @@ BUILT: dict[str, tuple[str, ...]] = {
 def finding_codes() -> frozenset[str]:
     """Every code that a finding about a rule set can have."""
     codes = {"condition-error"}  # a ConditionError hands its own code on
-    for file in sorted((PACKAGE / "ruleset").glob("*.py")):
-        for call in _calls(file):
-            code = _text(call.args[0])
+    for file in sorted((PACKAGE / "ruleset").rglob("*.py")):
+        for code in map(_text, _codes(file)):
             if code is not None:
                 codes |= set(BUILT.get(code, (code,)))
     return frozenset(codes)
@@ -37,12 +36,15 @@ def error_codes() -> frozenset[str]:
     return frozenset(codes)
 
 
-def _calls(file: Path) -> Iterator[ast.Call]:
+def _codes(file: Path) -> Iterator[ast.expr]:
+    """What a finding is given as its code: when it is made, or when one that was made gets another."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and node.args:
+        if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name in REPORTERS:
-                yield node
+            if name in REPORTERS and node.args:
+                yield node.args[0]
+            elif name == "replace":
+                yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
 
 
 def _text(node: ast.expr) -> str | None:

@@ -115,6 +115,13 @@ def test_a_history_goes_from_the_oldest_to_the_newest(tmp_path: Path, wrong: str
     assert "from the oldest value to the newest" in found.message
 
 
+def test_a_number_is_no_day_and_no_seconds_since_1970(tmp_path: Path) -> None:
+    seconds = PARAMETERS.replace("cite: book, from: 2026-01-01}", "cite: book, from: 1893456000}")
+    finding = only_finding(small(tmp_path, RULES, parameters=seconds))
+    assert finding.code == "file-shape"
+    assert "this is a number and not a day; accepted is `2027-06-01`" in finding.message
+
+
 def test_an_overlay_with_a_day_leaves_what_held_before_it(tmp_path: Path) -> None:
     overlay = tmp_path / "ours.yaml"
     overlay.write_text("label: Ours\nparameters: {ratioLimit: {value: 1.1, from: 2024-01-01}}\n", "utf-8")

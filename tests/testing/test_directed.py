@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -35,6 +36,7 @@ from cds.testing.sampling import SeededChoices
 from cds.truth import Truth
 from cds.vocabulary import Level
 from tests.ruleset.shipped import shipped_folder
+from tests.ruleset.workshop import a_rule, rules_of, small_rules
 
 RULES = load_rules(shipped_folder())
 CRITERIA = sorted({criterion.id for program in RULES.programs.values() for criterion in program.criteria})
@@ -162,3 +164,15 @@ def test_the_same_seed_makes_the_same_cases(rules: RuleSet = RULES) -> None:
     one, other = (list(random_cases_where(rules, "TP-1", Truth.TRUE, seed=5, n=3)) for _ in range(2))
     assert one == other
     assert one[0] != one[1]
+
+
+NO_STRUCTURES = "measures: {}\nmonitoring: {}\nstructures: {}\n"
+NO_PLANNER = "need: []\nmeasures: []\nmonitoring: []\n"
+
+
+@pytest.mark.parametrize("truth", Truth)
+def test_a_rule_set_of_a_field_without_structures_at_risk_has_directed_cases(tmp_path: Path, truth: Truth) -> None:
+    rule = a_rule("K-1", "against", "lesion.size > parameters.mm5")
+    rules = small_rules(tmp_path, rules_of(rule), structures=NO_STRUCTURES, thermoprotection=NO_PLANNER)
+    for case in random_cases_where(rules, "K-1", truth, n=20):
+        assert truth in truths(case, rules, "K-1").values()

@@ -106,3 +106,31 @@ def test_hypothesis_shows_the_patient_and_not_every_fact_of_the_vocabulary(outpu
     shown = [line.strip("E ") for line in output.splitlines() if line.startswith("E ")]
     assert "case=<Case as of 2026-11-22" in shown, shown
     assert "T1: carotidEncasement 281>," in shown, shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "said"),
+    [
+        ("cds_rules = rulez", [], "`rulez`: no such folder; name folders that hold ruleset.yaml, from the project's "
+         "root; did you mean `rules`?"),
+        ("cds_rules = rules/cases", ["--rule-coverage"], "`rules/cases`: it holds no ruleset.yaml"),
+        ("cds_rules = rules", ["--rule-coverage"], "--rule-coverage: a rule set does not load"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_names_no_rule_set_is_a_usage_error_and_nothing_runs(
+    tmp_path: Path, settings: str, asked: list[str], said: str
+) -> None:
+    (tmp_path / "rules" / "cases").mkdir(parents=True)
+    (tmp_path / "rules" / "ruleset.yaml").write_text("rule_set: {}\n", "utf-8")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\n{settings}\n", "utf-8")
+    (tmp_path / "test_ours.py").write_text("def test_nothing(): pass\n", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cds", "-p", "cds.testing.plugin", "-p", "no:cacheprovider",
+               "-p", "no:xdist", "-p", "no:schemathesis", "--color=no", *asked]  # fmt: skip
+    ran = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR
+    assert ran.stderr.startswith("ERROR: ")
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "passed" not in ran.stdout
