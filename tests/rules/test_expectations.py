@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cds.ruleset import load_rules
+from cds.ruleset import RuleSet, load_rules
 from cds.worked_cases import run_file
 from tests.analysis.answers import by_reference
-from tests.ruleset.workshop import a_rule, rules_of, small
+from tests.ruleset.workshop import PLANNER, RULE_SET, a_rule, rules_of, small
 
 PREFERENCES = """\
 preferences:
@@ -69,3 +69,46 @@ def test_an_expectation_that_is_met_passes_and_one_that_is_not_is_told(
         file.write_text(f"{CASE}  {text}\n", encoding="utf-8")
         outcome = run_file(file, rules, evaluate=by_reference)
         assert [failure.message for failure in outcome.failures] == failures
+
+
+PLANNED = CASE.replace("touched: true", "touched: false")
+TOGETHER = "combinations:\n  - {id: C-1, together: [gloves, camera], says: both, basis: unverified}\n"
+ENOUGH = "plan: {T1: {sufficient: [[gloves]], with: [camera], together: [C-1], excludes: [], without_measure: []}}"
+
+
+@pytest.mark.parametrize(
+    ("expected", "otherwise", "told"),
+    [
+        ("sufficient: [[gloves]]", "sufficient: [[gloves], [water]]", "what is enough is `gloves`"),
+        ("with: [camera]", "with: []", "with is `camera`; expected was nothing"),
+        ("together: [C-1]", "together: []", "together is `C-1`; expected was nothing"),
+        ("excludes: []", "excludes: [C-1]", "excludes is nothing; expected was `C-1`"),
+        ("without_measure: []", "without_measure: [nerve/left]", "without measure is nothing"),
+        ("excludes: []", "covered_by_plan: true", "covered by plan is `false`; expected was `true`"),
+        ("excludes: []", "enough: []", "`enough` is nothing that a case can expect"),
+    ],
+)
+def test_what_is_enough_for_all_structures_together_is_compared_whole(
+    tmp_path: Path, expected: str, otherwise: str, told: str
+) -> None:
+    rules = load_rules(small(tmp_path, thermoprotection=PLANNER + TOGETHER))
+    assert failures(tmp_path, rules, ENOUGH) == []
+    found = failures(tmp_path, rules, ENOUGH.replace(expected, otherwise))
+    assert len(found) == 1
+    assert found[0].startswith(told)
+
+
+def test_alternatives_are_compared_whole_and_nothing_is_planned_where_nothing_is_at_risk(tmp_path: Path) -> None:
+    beside = "what stands beside the options"
+    rules = load_rules(small(tmp_path, ruleset=f"{RULE_SET}alternatives:\n  - {{id: A-1, says: wait}}\n"))
+    assert failures(tmp_path, rules, "alternatives: [A-1]") == []
+    assert failures(tmp_path, rules, "alternatives: []") == [f"{beside} is `A-1`; expected was nothing"]
+    follow_up = PLANNED.replace("patient: {}", "phase: follow-up\npatient: {}")
+    [told] = failures(tmp_path, rules, ENOUGH, follow_up)
+    assert told.startswith("nothing is planned: ")
+
+
+def failures(tmp_path: Path, rules: RuleSet, expected: str, case: str = PLANNED) -> list[str]:
+    file = tmp_path / "one.yaml"
+    file.write_text(f"{case}  {expected}\n", encoding="utf-8")
+    return [failure.message for failure in run_file(file, rules, evaluate=by_reference).failures]
