@@ -269,9 +269,14 @@ _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 # FHIR R4 issue-type: codes by which a search says that it did not find, or not show, everything, at any severity.
 _INCOMPLETE: Final = frozenset(
     [
+        "exception",
+        "expired",
+        "forbidden",
         "incomplete",
         "lock-error",
+        "login",
         "no-store",
+        "security",
         "suppressed",
         "throttled",
         "timeout",
@@ -280,6 +285,7 @@ _INCOMPLETE: Final = frozenset(
         "transient",
     ]
 )
+_OTHER_PAGES: Final = frozenset({"next", "prev", "previous"})
 _RECORD_METHODS: Final = frozenset({"POST", "PUT"})
 
 
@@ -385,7 +391,7 @@ def read_record(tree: Json, remarks: Remarks) -> Record:
         raw = []
     incomplete = [*_missing_pages(tree, remarks), *_missing_matches(tree, raw, remarks)]
     entries: list[Entry] = []
-    deleted: list[tuple[int, str]] = []
+    deleted: list[_Deletion] = []
     for index, item in enumerate(raw):
         entry = _entry(index, item, remarks, incomplete, deleted)
         if entry is not None:
@@ -399,7 +405,7 @@ def read_record(tree: Json, remarks: Remarks) -> Record:
 
 def _missing_pages(tree: Json, remarks: Remarks) -> Iterator[Source]:
     for index, link in enumerate(children(tree, "link")):
-        if string(link, "relation") == "next":
+        if string(link, "relation") in _OTHER_PAGES:
             path = f"Bundle.link[{index}]"
             remarks.warn(
                 "further-page", path, "the search has a further page that is not here; send every page in one bundle"
@@ -429,7 +435,7 @@ def _missing_matches(tree: Json, raw: Iterable[object], remarks: Remarks) -> Ite
 
 
 def _entry(
-    index: int, item: object, remarks: Remarks, incomplete: list[Source], deleted: list[tuple[int, str]]
+    index: int, item: object, remarks: Remarks, incomplete: list[Source], deleted: list[_Deletion]
 ) -> Entry | None:
     where = f"Bundle.entry[{index}]"
     if not isinstance(item, dict):
@@ -451,7 +457,8 @@ def _entry(
     full_url = string(item, "fullUrl") or None
     if method == "DELETE":
         target = full_url or string(request, "url") or ""
-        deleted.append((index, target))
+        when = _instant(string(child(item, "response"), "lastModified"))
+        deleted.append(_Deletion(index, target, when))
     if resource is None and "resource" not in item:
         if method not in ("DELETE", "GET", "HEAD"):
             remarks.inform("entry-without-resource", where, "the entry holds no resource; nothing was read from it")
@@ -526,7 +533,32 @@ def _check_version(entry: Entry, remarks: Remarks) -> None:
 # resource
 
 
-def _current(entries: list[Entry], deleted: list[tuple[int, str]], history: bool, remarks: Remarks) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class _Deletion:
+    """That a resource was deleted: the place of the entry that says so, what it names, and when it happened."""
+
+    index: int
+    target: str
+    when: dt.datetime | None
+
+    def is_later(self, entry: Entry) -> bool:
+        """Whether the resource was deleted after this version of it: by their times, else by their order.
+
+        A history lists the newest first, unless it was asked for in another order: then only the times tell.
+        """
+        updated = _instant(string(child(entry.resource, "meta"), "lastUpdated"))
+        if self.when is not None and updated is not None:
+            return self.when >= updated
+        return entry.index > self.index
+
+    def sources(self) -> Iterator[Source]:
+        """The elements that say so."""
+        place = f"Bundle.entry[{self.index}]"
+        for element in ("request", "response") if self.when is not None else ("request",):
+            yield Source("Bundle", None, f"{place}.{element}", None, place, "", Role.EXCLUSION.value)
+
+
+def _current(entries: list[Entry], deleted: list[_Deletion], history: bool, remarks: Remarks) -> list[Entry]:
     """One version of every resource: the newest; identical copies once."""
     groups: dict[str, list[Entry]] = {}
     at: dict[str, set[str]] = {}
@@ -538,22 +570,20 @@ def _current(entries: list[Entry], deleted: list[tuple[int, str]], history: bool
         addresses = at.get(identity, set())
         # A version without address is one of the resource of its type and id, where that has only one address.
         groups.setdefault(next(iter(addresses)) if len(addresses) == 1 else identity, []).append(entry)
-    gone: dict[str, int] = {}
-    for index, target in deleted:
-        for name in {target, "/".join(target.rstrip("/").split("/")[-2:])}:
-            gone.setdefault(name, index)
+    gone: dict[str, list[_Deletion]] = {}
+    for deletion in deleted:
+        for name in {deletion.target, "/".join(deletion.target.rstrip("/").split("/")[-2:])}:
+            gone.setdefault(name, []).append(deletion)
     dropped: set[int] = set()
     for identity, group in groups.items():
         if history:
             name = f"{group[0].type}/{group[0].id}"
-            deletion = min((gone[n] for n in (identity, name) if n in gone), default=None)
-            # A history lists the newest first: what stands after its deletion is older than it.
-            for entry in group if deletion is not None else ():
-                if deletion is not None and entry.index > deletion:
+            deletions = [deletion for n in (identity, name) for deletion in gone.get(n, ())]
+            for entry in group:
+                later = next((deletion for deletion in deletions if deletion.is_later(entry)), None)
+                if later is not None:
                     dropped.add(entry.index)
-                    place = f"Bundle.entry[{deletion}]"
-                    deleting = Source("Bundle", None, f"{place}.request", None, place, "", Role.EXCLUSION.value)
-                    remarks.exclude(entry.source(role=Role.EXCLUSION), deleting)
+                    remarks.exclude(entry.source(role=Role.EXCLUSION), *later.sources())
         rest = [entry for entry in group if entry.index not in dropped]
         if len(rest) > 1:
             dropped |= set(_superseded(rest, history, remarks))
@@ -587,7 +617,7 @@ def _superseded(group: list[Entry], history: bool, remarks: Remarks) -> Iterator
         # What makes them one resource, and what makes one of them the newer, or the two the same.
         remarks.exclude(loser.source(role=Role.EXCLUSION))
         remarks.exclude(*(e.outer("fullUrl", role=Role.EXCLUSION) for e in (loser, newest) if e.full_url))
-        if (loser.full_url is None) != (newest.full_url is None):
+        if loser.full_url is None or newest.full_url is None:
             remarks.exclude(newest.source("id", role=Role.EXCLUSION))
         if order != 0 or not history:
             remarks.exclude(newest.source("meta" if order != 0 else "", role=Role.EXCLUSION))

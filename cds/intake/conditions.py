@@ -10,7 +10,11 @@ from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, concept
 from cds.intake.document import children
-from cds.intake.lesions import (
+from cds.intake.moments import Dated, dated_by, is_later
+from cds.intake.references import Whose
+from cds.intake.remarks import shown
+from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
+from cds.intake.standing import (
     ABATEMENT,
     CONDITION_CATEGORY,
     VERIFICATION_STATUS,
@@ -18,10 +22,6 @@ from cds.intake.lesions import (
     note_assumption,
     standing,
 )
-from cds.intake.moments import Dated, dated_by, is_later
-from cds.intake.references import Whose
-from cds.intake.remarks import shown
-from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
 from cds.ruleset.mapping import Coded, ConditionReader, fact_key
 from cds.vocabulary import Level
 
@@ -211,6 +211,8 @@ def problem_list(setting: Setting) -> Mapping[str, tuple[Source, ...]]:
         if how is Standing.WITHDRAWN:
             setting.remarks.exclude(entry.source(element, role=Role.EXCLUSION))
             continue
+        if setting.is_modified(entry) and setting.use(entry) is not Use.YES:
+            continue  # what it says of the list may be changed too
         found += [entry.source("category", role=Role.CONTEXT), entry.source("code", role=Role.CONTEXT)]
         found += setting.references.subject_sources(entry)
     return {PROBLEM_LIST: tuple(dict.fromkeys(found))} if found else {}

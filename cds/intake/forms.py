@@ -17,12 +17,12 @@ from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, coding
 from cds.intake.document import Json, children, string
-from cds.intake.lesions import BILATERAL, Tumour, lesion_name
 from cds.intake.moments import Dated, dated_at, dated_by
 from cds.intake.reconcile import Subject
 from cds.intake.remarks import shown
 from cds.intake.setting import ANY, FUTURE, UNREAD, Setting, Use
 from cds.intake.spelling import near_facts
+from cds.intake.tumours import BILATERAL, Tumour, identifiers, lesion_name
 from cds.intake.values import Read, read_value
 from cds.vocabulary import FactDefinition, Level
 
@@ -51,12 +51,13 @@ def is_ours(entry: Entry, setting: Setting) -> bool:
 
 def find_form_lesions(setting: Setting) -> None:
     """Add the lesions that only a form names. A form that is not read leaves open which lesions there are."""
-    recorded = bool(setting.lesions.tumours)
+    recorded = bool(setting.lesions.tumours or setting.lesions.unsettled)
     for entry in setting.record.of("QuestionnaireResponse"):
         told = is_ours(entry, setting) and string(entry.resource, "status") != "entered-in-error"
         if told and setting.use(entry) not in (Use.YES, Use.NOT_THE_PATIENTS):
             setting.lesions.unsettled.append(entry)
     for entry in _usable(setting):
+        known = recorded or bool(setting.lesions.tumours)  # by an earlier form, too
         for group, path in _groups(entry, "lesion"):
             named = _lesion_id(entry, group, path, setting)
             if named.problem is not None or named.id is None:
@@ -64,12 +65,13 @@ def find_form_lesions(setting: Setting) -> None:
             if all(tumour.id != named.id for tumour in setting.lesions.tumours):
                 sources = setting.with_required((*named.sources, *_standing(entry, setting)))
                 setting.lesions.tumours.append(Tumour(named.id, (), (), sources, ()))
-                if recorded:
+                if known:
                     setting.remarks.warn(
                         "form-only-lesion",
                         entry.at(path),
-                        f"the form names a lesion `{shown(named.id)}` that no resource of the record is; if it is one "
-                        "of the record's, give the identifier or the reference of its BodyStructure",
+                        f"the form names a lesion `{shown(named.id)}` that neither a resource of the record nor "
+                        "another form names; if it is one of theirs, give the identifier or the reference of its "
+                        "BodyStructure, or the same name",
                     )
 
 
@@ -210,7 +212,24 @@ def _named(entry: Entry, answer: object, at: str, setting: Setting) -> _Named:
         sources = () if target is not None else setting.references.obstacles(reference, entry)
         return _Named(None, (own, *sources), ("lesion-not-known", details))
     name = lesion_name(text)
+    another = _another(name, setting) if name else None
+    if another is not None:
+        setting.remarks.exclude(replace(another, role=Role.EXCLUSION.value))
+        details = f"`{shown(text)}` names `{shown(another.resource)}`, which is no target lesion of this record"
+        return _Named(None, (own, another), ("lesion-not-known", details))
     return _Named(name or None, (own,) if name else ())
+
+
+def _another(name: str, setting: Setting) -> Source | None:
+    """The element by which a name is that of a diagnosis or a BodyStructure of the record; that it is a lesion's was
+    looked at before.
+    """
+    for entry in setting.record.of("BodyStructure", "Condition"):
+        if entry.id is not None and lesion_name(entry.id) == name:
+            return entry.source("id", role=Role.CONTEXT)
+        if any(lesion_name(value) == name for _, value in identifiers(entry.resource)):
+            return entry.source("identifier", role=Role.CONTEXT)
+    return None
 
 
 def _standing(entry: Entry, setting: Setting) -> tuple[Source, ...]:
@@ -275,6 +294,7 @@ class _Form:
         if named.problem is not None:
             code, details = named.problem
             self.setting.remarks.warn(code, self.entry.at(path), details)
+            self.setting.remarks.exclude(*(replace(source, role=Role.EXCLUSION.value) for source in self.context))
             return _Group(None, (), named.sources, details)
         return _Group(named.id, (), named.sources)
 

@@ -1,27 +1,33 @@
 """Medication records as statements of what the patient takes. An order is read as taken while it is active.
 
-That a drug was given or handed out once says that it may be taken, no more.
+That a drug was given or handed out once says that it may be taken, no more. A record that it is taken does not stand
+against one that it is not, unless it is known to be the later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import NOTHING, Concept, concept
-from cds.intake.document import child, string
-from cds.intake.moments import dated_by, span_of
+from cds.intake.document import child, children, string
+from cds.intake.moments import Dated, dated_by, is_later, span_of
+from cds.intake.references import Whose
 from cds.intake.refusals import ORDERS
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
-from cds.ruleset.mapping import MedicationReader, fact_key
+from cds.quantities import DateSpan
+from cds.ruleset.mapping import Coded, MedicationReader, fact_key
 
 _TAKEN: Final = frozenset({"active"})
 _NOT_TAKEN: Final = frozenset(
     {"completed", "entered-in-error", "intended", "stopped", "not-taken", "cancelled", "draft"}
 )
+_SAID_NOT_TAKEN: Final = frozenset({"completed", "stopped", "not-taken"})
+"""What a MedicationStatement says of the patient. That an order has ended does not: another may go on."""
 _ONCE: Final = frozenset({"MedicationAdministration", "MedicationDispense"})
 _NEVER: Final = frozenset({"cancelled", "declined", "entered-in-error", "not-done", "preparation"})
 _DATES: Final = {
@@ -30,11 +36,13 @@ _DATES: Final = {
     "MedicationAdministration": ("effectiveDateTime", "effectivePeriod"),
     "MedicationDispense": ("whenHandedOver", "whenPrepared"),
 }
+_DOSES: Final = ("dosage", "dosageInstruction")
 
 
 def read_medications(setting: Setting) -> None:
     """Add which drugs are taken."""
     statements: list[Statement] = []
+    ended = _not_taken(setting)
     for entry in setting.record.of(*_DATES):
         drug, sources = _drug(entry, setting)
         status = string(entry.resource, "status") or ""
@@ -44,7 +52,8 @@ def read_medications(setting: Setting) -> None:
             continue
         readers = [r for r in setting.tables.readers.medications if drug.any_in(setting.tables.value_set(r.codes))]
         for reader in readers:
-            statements += _statements(entry, reader, status, sources, setting)
+            against = [other for other in ended if other.codes & set(drug.codes)]
+            statements += _statements(entry, reader, status, sources, against, setting)
         if not readers:
             setting.remarks.exclude(
                 *(
@@ -54,6 +63,37 @@ def read_medications(setting: Setting) -> None:
             )
             setting.show_unplaced(entry, "", drug)
     setting.any_of(statements)
+
+
+@dataclass(frozen=True, slots=True)
+class _NotTaken:
+    """A record that the patient does not take a drug, or not any more, and of when that is said."""
+
+    entry: Entry
+    codes: frozenset[Coded]
+    dated: Dated
+    sources: tuple[Source, ...]
+
+
+def _not_taken(setting: Setting) -> list[_NotTaken]:
+    found: list[_NotTaken] = []
+    for entry in setting.record.of("MedicationStatement", "MedicationRequest"):
+        status = string(entry.resource, "status")
+        if entry.type == "MedicationStatement":
+            element, says = "status", status in _SAID_NOT_TAKEN
+        else:
+            forbidden = entry.resource.get("doNotPerform") is True and string(entry.resource, "intent") in ORDERS
+            element, says = "doNotPerform", forbidden and status in _TAKEN
+        if not says or setting.references.whose(entry)[0] is not Whose.PATIENT:
+            continue
+        drug, sources = _drug(entry, setting)
+        ends = span_of(child(entry.resource, "effectivePeriod").get("end")) is not None
+        dated = dated_by(entry, *(("effectivePeriod",) if ends else _DATES[entry.type]))
+        begins = dated.moment.span.first if dated.moment.span is not None else setting.as_of
+        if drug.codes and begins <= setting.as_of:
+            named = (entry.source(element, role=Role.CONTEXT), *sources, *dated.sources)
+            found.append(_NotTaken(entry, frozenset(drug.codes), dated, named))
+    return found
 
 
 def _drug(entry: Entry, setting: Setting) -> tuple[Concept, tuple[Source, ...]]:
@@ -92,7 +132,12 @@ def _unreadable(entry: Entry, setting: Setting) -> None:
 
 
 def _statements(
-    entry: Entry, reader: MedicationReader, status: str, drug: tuple[Source, ...], setting: Setting
+    entry: Entry,
+    reader: MedicationReader,
+    status: str,
+    drug: tuple[Source, ...],
+    ended: Sequence[_NotTaken],
+    setting: Setting,
 ) -> Iterator[Statement]:
     definition = setting.definition(*fact_key(reader.fact))
     if definition is None:
@@ -108,7 +153,7 @@ def _statements(
         return
     dated = dated_by(entry, *_DATES[entry.type])
     moment, future = setting.timely(entry, dated)
-    end = span_of(child(entry.resource, "effectivePeriod").get("end"))
+    start, end = _taken_from(entry), _taken_until(entry)
     state: Known | Absent = Known(True)
     weak = False
     if use is not Use.YES:
@@ -121,10 +166,45 @@ def _statements(
         state = Absent(AbsenceReason.INDETERMINATE, f"a medication record has the status {shown(status)}")
     elif end is not None and end.last < setting.as_of:
         state = Absent(AbsenceReason.INDETERMINATE, f"recorded as taken until {end}, and as active")
+    elif start is not None and start.first > setting.as_of:
+        state = Absent(AbsenceReason.INDETERMINATE, f"recorded as taken from {start} on, and as active")
+    against = [one for one in ended if isinstance(state, Known) and not is_later(moment, one.dated.moment)]
+    if against:
+        state = Absent(AbsenceReason.INDETERMINATE, "a drug is recorded as taken, and as not taken")
+        for other in against:
+            setting.remarks.inform(
+                "conflicting-sources",
+                entry.at("status"),
+                f"`{definition.path}` of the patient: `{shown(entry.key)}` says that the drug is taken and "
+                f"`{shown(other.entry.key)}`, not known to be the earlier, that it is not; neither was chosen; correct "
+                "the record",
+            )
     role = Role.VALUE if isinstance(state, Known) else Role.ABSENCE
     value = entry.source("status", role=role, date=dated.text, mapping=reader.id)
     context = [
-        entry.source(e, role=Role.CONTEXT) for e in ("intent", "doNotPerform", "effectivePeriod") if e in entry.resource
+        entry.source(e, role=Role.CONTEXT)
+        for e in ("intent", "doNotPerform", "effectiveDateTime", "effectivePeriod", *_DOSES)
+        if e in entry.resource
     ]
+    for other in against:
+        context += [*other.sources, *setting.references.subject_sources(other.entry)]
     sources = (value, *drug, *context, *setting.references.subject_sources(entry), *dated.sources)
     yield Statement(definition, (), state, moment, tuple(dict.fromkeys(sources)), weak)
+
+
+def _taken_from(entry: Entry) -> DateSpan | None:
+    """The day from which on a drug is taken, as far as a MedicationStatement says one."""
+    period = child(entry.resource, "effectivePeriod")
+    return span_of(period.get("start")) or span_of(entry.resource.get("effectiveDateTime"))
+
+
+def _taken_until(entry: Entry) -> DateSpan | None:
+    """The day until which a drug is taken: that of the statement, or of the last dose where every dose has one."""
+    stated = span_of(child(entry.resource, "effectivePeriod").get("end"))
+    repeats = (
+        child(child(dose, "timing"), "repeat") for element in _DOSES for dose in children(entry.resource, element)
+    )
+    ends = [span_of(child(repeat, "boundsPeriod").get("end")) for repeat in repeats]
+    known = [end for end in ends if end is not None]
+    last = max(known, key=lambda end: end.last) if known and len(known) == len(ends) else None
+    return stated or last

@@ -10,12 +10,12 @@ from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, concept, extension
 from cds.intake.document import Json, children, string
-from cds.intake.lesions import is_subsetted
 from cds.intake.moments import Dated, observed
 from cds.intake.references import Whose
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Use
 from cds.intake.spelling import near_facts
+from cds.intake.standing import is_subsetted
 from cds.intake.subjects import Whereabouts, about_the_tumour, whereabouts
 from cds.intake.values import Read, kebab, read_value
 from cds.ruleset.mapping import ObservationReader, fact_key
@@ -28,6 +28,15 @@ _DROPPED: Final = {
     "cancelled": AbsenceReason.NOT_PERFORMED,
     "entered-in-error": AbsenceReason.ENTERED_IN_ERROR,
 }
+
+
+_NO_VALUE: Final = Read(
+    (Absent(AbsenceReason.UNREADABLE_VALUE, "no value is given"),),
+    "",
+    ("unreadable-value", "no value is given, nor why there is none; send `value[x]` or `dataAbsentReason`"),
+)
+_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
+_LABORATORY: Final = "laboratory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +189,7 @@ class Observations:
             if "hasMember" in entry.resource or (not slot.path and children(entry.resource, "component")):
                 setting.remarks.exclude(entry.source("code", role=Role.EXCLUSION))
                 return
-            read = Read((Absent(AbsenceReason.UNREADABLE_VALUE, "no value is given"),), "")
+            read = _NO_VALUE
         states, weak = self._believed(entry, slot, status, use, read, future=future)
         sources = self._sources(entry, slot, read, dated, where, states)
         after = self._after(slot)
@@ -243,12 +252,20 @@ class Observations:
             present = "method" if method.any_in(self.setting.tables.value_set(reader.unless_method)) else None
         return present
 
-    def _may_be_of_something_else(self, entry: Entry, slot: Slot) -> bool:
-        """Whether an element that would show this may have been left out of the resource."""
+    def _may_be_of_something_else(self, entry: Entry, slot: Slot) -> str:
+        """Why the value may be of something else: an element that would show this may have been left out, or it is a
+        laboratory's. Empty where nothing says so.
+        """
         reader = slot.reader
-        measured = slot.definition.kind is FactKind.MEASURE and slot.definition.level is not Level.PATIENT
+        if slot.definition.kind is not FactKind.MEASURE or slot.definition.level is Level.PATIENT:
+            return ""
         telling = (*reader.unless, *(("method",) if reader.unless_method else ())) if reader else ("specimen",)
-        return measured and is_subsetted(entry) and not set(telling) <= set(entry.resource)
+        if is_subsetted(entry) and not set(telling) <= set(entry.resource):
+            return "the resource is only a part of itself, and may be of a specimen"
+        categories = (concept(each, self.setting.tables) for each in children(entry.resource, "category"))
+        if any(_LABORATORY in category.local(_CATEGORY) for category in categories):
+            return "it is a laboratory's result, and a laboratory measures what was cut out"
+        return ""
 
     def _after(self, slot: Slot) -> frozenset[tuple[Level, str]]:
         """The events that the part says it follows, where their days are not known."""
@@ -294,7 +311,7 @@ class Observations:
             return (Absent(AbsenceReason.NOT_FINAL, f"status {shown(status)}"),), False
         if read.problem is not None:
             code, details = read.problem
-            remarks.warn(code, entry.at(slot.at(read.element)), details)
+            remarks.warn(code, entry.at(slot.at(read.element) if read.element else slot.path), details)
         if len(read.states) > 1:
             remarks.warn(
                 "contradictory-codes",
@@ -303,8 +320,15 @@ class Observations:
                 "all were kept, none was chosen",
             )
         doubt = slot.doubt
-        if self._may_be_of_something_else(entry, slot):
-            doubt = "the resource is only a part of itself, and may be of a specimen"
+        elsewhere = self._may_be_of_something_else(entry, slot)
+        if elsewhere and not is_subsetted(entry) and any(isinstance(state, Known) for state in read.states):
+            remarks.warn(
+                "contradictory-value",
+                entry.at("category"),
+                f"`{shown(entry.key)}` measures a tumour in place, and {elsewhere}: the value stays unknown; send the "
+                "`specimen`, or the category `imaging` or `exam`",
+            )
+        doubt = elsewhere or doubt
         return ((Absent(AbsenceReason.INDETERMINATE, doubt),) if doubt else read.states), False
 
     def _sources(
@@ -320,9 +344,12 @@ class Observations:
         role = Role.VALUE if known else Role.ABSENCE
         element = slot.at(read.element) if read.element else slot.path
         value = entry.source(element, role=role, date=dated.text, mapping=slot.mapping)
-        context = [entry.source(path, role=Role.CONTEXT) for path in ("code", "status") if path in entry.resource]
+        elements = ("code", "status", *(("category",) if self._may_be_of_something_else(entry, slot) else ()))
+        context = [entry.source(path, role=Role.CONTEXT) for path in elements if path in entry.resource]
         if slot.path:
             context.append(entry.source(slot.at("code"), role=Role.CONTEXT))
+        if read.problem is not None and "referenceRange" in slot.node:  # its unit may be what speaks against the value
+            context.append(entry.source(slot.at("referenceRange"), role=Role.CONTEXT))
         others = [replace(value, path=f"{entry.type}.{slot.at(element)}") for element in read.others]
         about = (*self.setting.references.subject_sources(entry), *dated.sources, *where.sources)
         return (value, *others, *context, *about)

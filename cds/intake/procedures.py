@@ -11,12 +11,12 @@ from typing import Final
 from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import concept, extension
-from cds.intake.document import child, children, number, string
-from cds.intake.lesions import Tumour
-from cds.intake.moments import Dated, Moment, dated_by
+from cds.intake.document import Json, child, children, number, string
+from cds.intake.moments import Dated, Moment, dated_at, dated_by, span_of
 from cds.intake.refusals import accepted, denied, permitted, refused
 from cds.intake.remarks import shown
 from cds.intake.setting import FUTURE, UNREAD, Setting, Statement, Use
+from cds.intake.tumours import Tumour
 from cds.intake.values import measured
 from cds.quantities import DateSpan, Interval
 from cds.ruleset.mapping import DoneReader, RefusalReader, TreatmentReader, fact_key
@@ -181,7 +181,9 @@ def _courses(entry: Entry, reader: TreatmentReader, setting: Setting) -> Iterato
     use = setting.use(entry)
     if use is Use.NOT_THE_PATIENTS:
         return
-    dated = _performed(entry)
+    planned = status == "in-progress" and _ends_later(entry, setting)
+    start = string(child(entry.resource, "performedPeriod"), "start")
+    dated = dated_at(entry, "performedPeriod.start", start) if planned else _performed(entry)
     moment, future = setting.timely(entry, dated)
     context = [
         entry.source(e, role=Role.CONTEXT)
@@ -222,7 +224,8 @@ def _courses(entry: Entry, reader: TreatmentReader, setting: Setting) -> Iterato
         role = Role.VALUE if isinstance(state, Known) else Role.ABSENCE
         value = entry.source("code", role=role, date=dated.text, mapping=reader.id)
         sources = (value, *context, *setting.references.subject_sources(entry), *dated.sources, *volumes, *named)
-        end = moment.span if moment.dated and not (status == "in-progress" and not _ended(entry)) else None
+        goes_on = status == "in-progress" and (planned or not _ended(entry))
+        end = moment.span if moment.dated and not goes_on else None
         yield _Course(
             entry, tumour.id, where, state, moment, end, status == "in-progress", tuple(dict.fromkeys(sources)), weak
         )
@@ -241,6 +244,13 @@ def _delivered_nothing(entry: Entry, setting: Setting) -> bool:
 
 def _ended(entry: Entry) -> bool:
     return string(child(entry.resource, "performedPeriod"), "end") is not None
+
+
+def _ends_later(entry: Entry, setting: Setting) -> bool:
+    """Whether a treatment has begun and is to end after the day of the answer."""
+    period = child(entry.resource, "performedPeriod")
+    start, end = span_of(period.get("start")), span_of(period.get("end"))
+    return start is not None and end is not None and start.first <= setting.as_of < end.first
 
 
 def _sites(
@@ -264,28 +274,44 @@ def _sites(
             words.setdefault(word.replace("-", "_") if word not in (tables.lesions.unspecified, "far", "?") else word)
 
     for site in children(entry.resource, "bodySite"):
-        add(site)
+        if not _leads_to_body(site, entry, setting) or "coding" in site or "text" in site:
+            add(site)
         for _, item in extension(site, tables.extensions.laterality):
             sides.update(concept(item.get("valueCodeableConcept"), tables).mapped(codes))
-    for _, item in extension(entry.resource, tables.extensions.dose_to_volume):
-        for inner in children(item, "extension"):
-            target = setting.references.resolve(inner.get("valueReference"), entry)
-            if target is not None and target.contained is None and target.entry.type == "BodyStructure":
-                add(target.entry.resource.get("location"))
-                sources.setdefault(target.entry.source("location", role=Role.CONTEXT))
-                for qualifier in children(target.entry.resource, "locationQualifier"):
-                    sides.update(concept(qualifier, tables).mapped(codes))
-                    sources.setdefault(target.entry.source("locationQualifier", role=Role.CONTEXT))
-                if "profile" in child(target.entry.resource, "meta"):  # that of a volume keeps it from being a tumour
-                    sources.setdefault(target.entry.source("meta.profile", role=Role.CONTEXT))
-                for source in target.sources:
-                    sources.setdefault(source)
+    for reference in _body_structures(entry, setting):
+        target = setting.references.resolve(reference, entry)
+        if target is not None and target.contained is None and target.entry.type == "BodyStructure":
+            add(target.entry.resource.get("location"))
+            sources.setdefault(target.entry.source("location", role=Role.CONTEXT))
+            for qualifier in children(target.entry.resource, "locationQualifier"):
+                sides.update(concept(qualifier, tables).mapped(codes))
+                sources.setdefault(target.entry.source("locationQualifier", role=Role.CONTEXT))
+            if "profile" in child(target.entry.resource, "meta"):  # that of a volume keeps it from being a tumour
+                sources.setdefault(target.entry.source("meta.profile", role=Role.CONTEXT))
+            for source in target.sources:
+                sources.setdefault(source)
     if reader.sites is not None:
         code = concept(entry.resource.get("code"), tables)
         for sites in code.mapped(tables.code_map(reader.sites)):
             for word in sites.split():
                 words.setdefault(word)
     return tuple(words), frozenset(sides), tuple(sources)
+
+
+def _body_structures(entry: Entry, setting: Setting) -> Iterator[object]:
+    """The references to where a treatment was: its irradiated volumes, and the BodyStructures of its body sites."""
+    extensions = setting.tables.extensions
+    for _, item in extension(entry.resource, extensions.dose_to_volume):
+        yield from (inner.get("valueReference") for inner in children(item, "extension"))
+    for site in children(entry.resource, "bodySite"):
+        yield from (item.get("valueReference") for _, item in extension(site, extensions.body_structure))
+
+
+def _leads_to_body(site: Json, entry: Entry, setting: Setting) -> bool:
+    """Whether a body site refers to a BodyStructure that is there: what the site lacks, that says."""
+    references = (item.get("valueReference") for _, item in extension(site, setting.tables.extensions.body_structure))
+    targets = (setting.references.resolve(reference, entry) for reference in references)
+    return any(t is not None and t.contained is None and t.entry.type == "BodyStructure" for t in targets)
 
 
 def _place(

@@ -33,7 +33,7 @@ from cds.intake.forms import find_form_lesions, read_forms
 from cds.intake.freshness import Ages, freshened
 from cds.intake.imaging import read_imaging
 from cds.intake.institution import with_maps_named
-from cds.intake.lesions import Standing, Tumour, find_lesions, is_cancer, is_tumour, lesion_name, standing
+from cds.intake.lesions import find_lesions
 from cds.intake.medications import read_medications
 from cds.intake.observations import Observations, is_of_lesion
 from cds.intake.patient import read_patient
@@ -44,6 +44,8 @@ from cds.intake.references import References
 from cds.intake.remarks import Remarks, shown
 from cds.intake.resources import is_valid
 from cds.intake.setting import ANY, FUTURE, Setting, Use
+from cds.intake.standing import Standing, standing
+from cds.intake.tumours import Tumour, is_cancer, is_tumour, lesion_name
 from cds.intake.within import read_within
 from cds.quantities import DateSpan
 from cds.ruleset.mapping import MappingTables
@@ -199,12 +201,17 @@ class _Facts:
             self.groups.setdefault((reading.level, reading.name, reading.subject), []).append(reading)
 
     def _not_to_come(self, reading: Reading) -> Reading:
-        """The reading, or that it is an error where it dates an event after the day of the answer."""
+        """The reading, or that it is an error where it dates an event after the day of the answer.
+
+        What has an open end has happened by that day.
+        """
         state = reading.state
         if not isinstance(state, Known) or not isinstance(state.value, DateSpan):
             return reading
         if state.value.first <= self.setting.as_of:
-            return reading
+            if state.value.last < dt.date.max:
+                return reading
+            return replace(reading, state=Known(DateSpan(state.value.first, self.setting.as_of)))
         first, *rest = reading.sources
         where = first.entry + "".join(first.path.partition(".")[1:])
         self.setting.remarks.warn(

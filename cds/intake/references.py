@@ -240,7 +240,10 @@ class References:
         said = entry.resource.get(element)
         targets = (self.resolve(one, entry) for one in (said if isinstance(said, list) else [said]))
         found = (source for target in targets if target is not None for source in target.sources)
-        return (entry.source(element, role=Role.CONTEXT), *found)
+        # A bare id, which is no reference, is compared with the patient's.
+        bare = string(child(entry.resource, element), "reference") == self.record.patient.id
+        own = (self.record.patient.source("id", role=Role.CONTEXT),) if bare else ()
+        return (entry.source(element, role=Role.CONTEXT), *found, *own)
 
     def has_unknown_focus(self, entry: Entry) -> bool:
         """Whether a focus of an entry is nothing that is to be found or that says its type: it may be anybody."""

@@ -29,7 +29,19 @@ def refused(entry: Entry, reader: RefusalReader, setting: Setting) -> Iterator[S
         for element, reason in reasons
         if concept(reason, setting.tables).any_in(setting.tables.value_set(reader.reasons))
     ]
+    if entry.resource.get("doNotPerform") is True:  # what was revoked is that it is not to be done
+        setting.leave_unused(entry, "status", "code", "doNotPerform")
+        return
     if status != wanted or not given:
+        for element, reason in reasons if status == wanted else ():
+            said = concept(reason, setting.tables)
+            if said.text is not None and not said.raw:
+                setting.remarks.inform(
+                    "text-only-code",
+                    entry.at(element),
+                    f"why `{shown(entry.key)}` was not done is text without a code (`{shown(said.text)}`); a person "
+                    "may want to look at it",
+                )
         setting.leave_unused(entry, "status", "code", *(element for element, _ in reasons))
         return
     dated = dated_by(entry, "authoredOn", "performedPeriod", "performedDateTime", "occurrenceDateTime")
@@ -45,6 +57,14 @@ def denied(entry: Entry, setting: Setting) -> Iterator[Statement]:
     treatment = CONSENT_TO_TREATMENT in concept(entry.resource.get("scope"), tables).raw
     if not readers:
         setting.remarks.exclude(entry.source("provision", role=Role.EXCLUSION))
+        text = next((c.text for c in codes if c.text is not None and not c.raw), None)
+        if text is not None and treatment and string(provision, "type") == "deny":
+            setting.remarks.inform(
+                "text-only-code",
+                entry.at("provision"),
+                f"`{shown(entry.key)}` denies a treatment in text without a code (`{shown(text)}`); a person may want "
+                "to look at it",
+            )
     elif not treatment or string(provision, "type") != "deny" or string(entry.resource, "status") != "active":
         setting.leave_unused(entry, "status", "scope", "provision")
     elif "provision" in provision or "data" in provision:

@@ -11,12 +11,12 @@ from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry, Record, is_newer
 from cds.intake.coding import Concept, concept
 from cds.intake.document import children, string
-from cds.intake.lesions import Lesions, identifiers
 from cds.intake.moments import UNKNOWN_MOMENT, Dated, Moment
 from cds.intake.reconcile import Reading, Subject
 from cds.intake.references import References, Whose
 from cds.intake.remarks import Remarks, shown
 from cds.intake.resources import REQUIRED, is_valid, required_by
+from cds.intake.tumours import Lesions, identifiers
 from cds.quantities import DateSpan
 from cds.ruleset.mapping import MappingTables
 from cds.vocabulary import FactDefinition, FactKind, Level, Vocabulary
@@ -168,9 +168,14 @@ class Setting:
                     if target is None or target.contained is not None or target.entry.index == group.index:
                         continue
                     if (string(group.resource, "status") or "") != "entered-in-error" and self.use(group) is Use.YES:
-                        named = (group.source("hasMember", role=Role.CONTEXT), *target.sources)
+                        members = group.source("hasMember", role=Role.CONTEXT)
+                        named = (members, *target.sources, *self.references.subject_sources(group))
                         self._groups.setdefault(target.entry.index, []).append((group, named))
         return self._groups.get(entry.index, ())
+
+    def is_modified(self, entry: Entry) -> bool:
+        """Whether something unknown may change what a resource means."""
+        return self._modifier(entry) is not None
 
     def _modifier(self, entry: Entry) -> tuple[str, str] | None:
         """The path and address of the first modifier extension that the tables do not call harmless."""

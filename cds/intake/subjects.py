@@ -9,10 +9,11 @@ from cds.case import Role, Source
 from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, concept, extension
 from cds.intake.document import Json, child, children
-from cds.intake.lesions import BILATERAL, Tumour, is_subsetted
 from cds.intake.reconcile import Subject
 from cds.intake.references import Target
 from cds.intake.setting import ANY, Setting
+from cds.intake.standing import is_subsetted
+from cds.intake.tumours import BILATERAL, Tumour
 from cds.ruleset.mapping import MappingTables
 from cds.vocabulary import FactDefinition, Level
 
@@ -83,7 +84,7 @@ def about_lesions(
     lost: list[str] = []
     elsewhere: list[str] = []
     inherited = False
-    for pointer in _pointers(entry, setting, reference_elements):
+    for pointer in _pointers(entry, setting, reference_elements, at_site=at_site):
         target = setting.references.resolve(pointer.reference, pointer.origin)
         held = lesions.holding(target) if target is not None else []
         if not held and target is not None and target.entry.type == "Patient":
@@ -161,8 +162,13 @@ def about_the_tumour(
             here = True
         else:
             (elsewhere if target is not None and lesions.is_other(target) else lost).append(element)
+    if here and elsewhere:
+        details = "it stages the head and neck tumour and something else at once; refer to one Condition with `focus`"
+        return Whereabouts((PATIENT,), tuple(sources), False, ("which-lesion", elsewhere[0], details))
     if here:
-        return Whereabouts((PATIENT,), tuple(sources))
+        details = "it also refers to something that this record does not hold; refer to the Condition that it stages"
+        problem = ("which-lesion", lost[0], details) if lost else None
+        return Whereabouts((PATIENT,), tuple(sources), True, problem)
     if elsewhere and not lost:
         details = "it stages another cancer than one of the head and neck; nothing was read from it"
         return Whereabouts((), tuple(sources), False, ("not-a-lesion", elsewhere[0], details))
@@ -269,9 +275,14 @@ class _Pointer:
     sources: tuple[Source, ...] = ()
 
 
-def _pointers(entry: Entry, setting: Setting, elements: Sequence[str]) -> list[_Pointer]:
-    """An entry's own references, or those of the groups that it is a member of, where it has none itself."""
+def _pointers(entry: Entry, setting: Setting, elements: Sequence[str], *, at_site: bool = False) -> list[_Pointer]:
+    """An entry's own references, or those of the groups that it is a member of, where it has none itself.
+
+    With `at_site`, the BodyStructure that an Observation says it was made at is such a reference too.
+    """
     own = list(_references(entry, setting, elements))
+    if not own and at_site and entry.type == "Observation":
+        own = list(_places(entry, setting))
     if own or entry.type != "Observation" or "focus" not in elements:
         return own
     return [
@@ -290,6 +301,12 @@ def _references(entry: Entry, setting: Setting, elements: Sequence[str]) -> Iter
             yield _Pointer(item, entry, element)
     for _, item in extension(entry.resource, setting.tables.extensions.related_condition):
         yield _Pointer(child(item, "valueReference"), entry, "extension")
+
+
+def _places(entry: Entry, setting: Setting) -> Iterator[_Pointer]:
+    for element, holder in (("extension", entry.resource), *(("bodySite", site) for site in _sites(entry))):
+        for _, item in extension(holder, setting.tables.extensions.body_structure):
+            yield _Pointer(child(item, "valueReference"), entry, element)
 
 
 def _structure(entry: Entry, setting: Setting, implied: str | None) -> Whereabouts:

@@ -15,7 +15,7 @@ from typing import Final
 from cds.case import AbsenceReason, Absent, Known
 from cds.errors import UnitError
 from cds.intake.coding import DATA_ABSENT_REASON, Concept, coding, concept
-from cds.intake.document import Json, number, string
+from cds.intake.document import Json, child, children, number, string
 from cds.intake.moments import span_of
 from cds.intake.remarks import shown
 from cds.language.types import BooleanType, CodeType, DateType, NumberType, QuantityType
@@ -129,12 +129,9 @@ def read_value(
     element = present[0]
     if len(present) > 1 or "dataAbsentReason" in node:
         other = present[1] if len(present) > 1 else "dataAbsentReason"
-        return _unread(
-            element,
-            AbsenceReason.UNREADABLE_VALUE,
-            "contradictory-value",
-            f"`{element}` and `{other}` exclude each other; send one",
-        )
+        details = f"`{element}` and `{other}` exclude each other; send one"
+        absent_value = Absent(AbsenceReason.UNREADABLE_VALUE, details)
+        return Read((absent_value,), element, ("contradictory-value", details), (other,))
     try:
         states = _states(node, element, definition, tables, map_name, answer)
     except _Unread as problem:
@@ -160,10 +157,10 @@ def _states(
         if element == "valueBoolean" and isinstance(raw, bool):
             return (Known(raw),)
         if said is not None:
-            return _coded(said, definition, tables, {**tables.code_map("yes-no"), **codes})
+            return _coded(said, definition, tables, {**tables.code_map("yes-no"), **codes}, answer)
     elif isinstance(kind, CodeType):
         if said is not None:
-            return _coded(said, definition, tables, codes)
+            return _coded(said, definition, tables, codes, answer)
     elif isinstance(kind, DateType):
         if element in ("valueDateTime", "valueDate"):
             span = span_of(raw)
@@ -176,8 +173,10 @@ def _states(
                 return (Known(DateSpan(first.first, last.last)),)
     elif isinstance(kind, NumberType | QuantityType):
         if said is not None and (codes or definition.absences):
-            return _coded(said, definition, tables, codes)
+            return _coded(said, definition, tables, codes, answer)
         interval = _interval(raw, element, kind, tables)
+        if isinstance(kind, NumberType) and isinstance(raw, Mapping):
+            _check_range_unit(node, raw, tables)
         if interval is not None:
             return (plausible(interval, definition),)
     accepted = {
@@ -208,11 +207,15 @@ def _concept(raw: object, element: str, answer: bool, tables: MappingTables) -> 
 
 
 def _coded(
-    said: Concept, definition: FactDefinition, tables: MappingTables, codes: Mapping[Coded, str]
+    said: Concept, definition: FactDefinition, tables: MappingTables, codes: Mapping[Coded, str], answer: bool
 ) -> tuple[Known | Absent, ...]:
-    """The values that a concept's codes mean; several where they contradict each other."""
+    """The values that a concept's codes mean; several where they contradict each other.
+
+    A code without its system is a code of this rule set's own where a form asks for one, and nobody's elsewhere.
+    """
     system = f"{tables.local.value_prefix}{kebab(definition.name)}"
-    words = [code for its, code in said.raw if its in (system, None)] + list(said.mapped(codes))
+    own = (system, None) if answer else (system,)
+    words = [code for its, code in said.raw if its in own] + list(said.mapped(codes))
     states: dict[Known | Absent, None] = {}
     for word in words:
         state = _word(word, definition)
@@ -223,10 +226,11 @@ def _coded(
     given = f"`{shown(', '.join(code for _, code in said.raw))}`" if said.raw else f"the text `{shown(said.text)}`"
     accepted = [*definition.type.values] if isinstance(definition.type, CodeType) else []
     accepted += list(definition.absences)
+    told = f"accepted are {', '.join(accepted)} of {system}" if accepted else "send it as a value of its type"
     raise _Unread(
         AbsenceReason.UNREADABLE_CODE,
         "unreadable-code",
-        f"{given} is no code of `{definition.path}` known here; accepted are {', '.join(accepted)} of {system}",
+        f"{given} is no code of `{definition.path}` known here; {told}",
     )
 
 
@@ -372,6 +376,21 @@ def _check_shown_unit(raw: Json, unit: str, tables: MappingTables) -> None:
             "unreadable-unit",
             f"the unit `{shown(shown_unit)}` is another than its code `{shown(unit)}`; send one unit in both",
         )
+
+
+def _check_range_unit(node: Json, raw: Json, tables: MappingTables) -> None:
+    """Believe no pure number without unit whose range of reference has one (12 beside 9.4 to 12.5 "s")."""
+    if string(raw, "code") or string(raw, "unit"):
+        return
+    for given in children(node, "referenceRange"):
+        for end in (child(given, "low"), child(given, "high")):
+            said = string(end, "code") or string(end, "unit")
+            if said and not _PURE.fullmatch(tables.units.get(said, said)):
+                raise _Unread(
+                    AbsenceReason.UNREADABLE_UNIT,
+                    "unreadable-unit",
+                    f"the quantity has no unit, and its range of reference is in `{shown(said)}`; send its UCUM code",
+                )
 
 
 def _is_ucum(code: str) -> bool:

@@ -15,9 +15,9 @@ from cds.intake.bundle import Entry
 from cds.intake.coding import Concept, concept
 from cds.intake.conditions import lesion_facts, open_diagnoses
 from cds.intake.document import Json, child, children, string
-from cds.intake.lesions import is_cancer
 from cds.intake.remarks import shown
 from cds.intake.setting import Setting
+from cds.intake.tumours import is_cancer
 from cds.ruleset.mapping import fact_key
 from cds.vocabulary import Level
 
@@ -35,13 +35,13 @@ def read_within(setting: Setting) -> None:
             setting.remarks.warn(
                 "not-an-entry",
                 entry.at(path),
-                f"a {type_} inside `{shown(entry.key)}` is not read; what it may say counts as unknown; "
+                f"the {type_} inside `{shown(entry.key)}` is not read; what it may say counts as unknown; "
                 "send it as an entry of the bundle",
             )
             setting.shadow(
                 facts,
                 AbsenceReason.QUARANTINED,
-                f"a {type_} inside another resource is not read",
+                f"{type_} inside another resource is not read",
                 entry.source(path, role=Role.EXCLUSION),
             )
 

@@ -137,6 +137,15 @@ def entries(*items: Json, kind: str = "collection") -> Json:
     return {"resourceType": "Bundle", "type": kind, "entry": [{"resource": r.patient()}, *items]}
 
 
+@pytest.mark.parametrize("code", ["security", "forbidden", "login", "expired", "exception"])
+def test_a_search_that_may_not_show_everything_leaves_silence_unknown(code: str, read: Reader) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": code}]}
+    said = [{"resource": r.patient()}, {"resource": r.problem("I10")}, {"resource": outcome}]
+    case = read.read({"resourceType": "Bundle", "type": "searchset", "entry": said})
+    assert r.said(case.patient["bleedingDisorder"]) == "absent: temp-unknown"
+    assert "search-failed" in r.codes(case)
+
+
 def test_of_a_history_only_the_newest_version_counts(read: Reader) -> None:
     url = "https://a.example/Observation/inr"
     old = {
@@ -160,6 +169,24 @@ def test_what_a_history_says_was_deleted_is_gone(read: Reader) -> None:
     gone = {"fullUrl": url, "request": {"method": "DELETE", "url": "Observation/inr"}}
     old = {"fullUrl": url, "resource": inr(3), "request": {"method": "POST", "url": "Observation"}}
     assert r.said(read.read(entries(gone, old, kind="history")).patient["inr"]) == "absent: never-recorded"
+
+
+@pytest.mark.parametrize(("updated", "expected"), [("2026-10-02", "absent: never-recorded"), ("2026-10-04", "3")])
+def test_of_a_history_in_another_order_the_times_say_what_was_deleted(
+    updated: str, expected: str, read: Reader
+) -> None:
+    url = "https://a.example/Observation/inr"
+    last = {"status": "204", "lastModified": "2026-10-03T00:00:00Z"}
+    gone = {"fullUrl": url, "request": {"method": "DELETE", "url": "Observation/inr"}, "response": last}
+    other = {
+        "fullUrl": url,
+        "resource": inr(3, meta={"lastUpdated": f"{updated}T00:00:00Z"}),
+        "request": {"method": "PUT", "url": "Observation/inr"},
+    }
+    for order in ((gone, other), (other, gone)):
+        case = read.read(entries(*order, kind="history"))
+        assert r.said(case.patient["inr"]) == expected
+        assert any(s.path.endswith(".response") for s in case.excluded) == (expected != "3")
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "GET"])
@@ -186,6 +213,7 @@ def test_one_id_with_two_contents_is_two_statements(read: Reader) -> None:
     ("extra", "code"),
     [
         ({"link": [{"relation": "next", "url": "https://a.example?page=2"}]}, "further-page"),
+        ({"link": [{"relation": "previous", "url": "https://a.example?page=1"}]}, "further-page"),
         ({"type": "searchset", "total": 3}, "further-page"),
         (
             {

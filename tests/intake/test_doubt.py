@@ -171,6 +171,30 @@ def test_a_lesion_that_only_the_form_knows_is_one_with_a_warning(read: Reader) -
     assert "form-only-lesion" not in r.codes(read(form(lesion("left neck", ANSWER))))
 
 
+def test_a_second_form_that_names_another_lesion_is_named(read: Reader) -> None:
+    forms = form(lesion("left neck", ANSWER)), form(lesion("neck left", ANSWER), id="f2")
+    case = read(*forms)
+    assert [one.id for one in case.lesions] == ["left neck", "neck left"]
+    assert ("form-only-lesion", "Bundle.entry[2].resource.item[0]") in {(i.code, i.expression) for i in case.issues}
+    assert "form-only-lesion" not in r.codes(read(form(lesion("left neck", ANSWER), lesion("right neck", ANSWER))))
+
+
+REFUTED = r.concept("http://terminology.hl7.org/CodeSystem/condition-ver-status", "refuted")
+
+
+@pytest.mark.parametrize(
+    "other", [r.problem("C01", "c9", verificationStatus=REFUTED), r.problem("C34.1", "c9"), r.problem("I10", "c9")]
+)
+@pytest.mark.parametrize("by", ["id", "identifier"])
+def test_the_name_of_a_diagnosis_that_is_no_lesion_makes_none(other: Json, by: str, read: Reader) -> None:
+    if by == "identifier":
+        other = {**other, "id": "x", "identifier": [{"system": "urn:example:problems", "value": "c9"}]}
+    case = read(other, form(lesion("c9", ANSWER)))
+    assert case.lesions == ()
+    assert "lesion-not-known" in r.codes(case)
+    assert f"Condition.{by}" in {source.path for source in case.excluded}
+
+
 # -------------------------------------------------------------------------------------------- what silence may not deny
 
 
@@ -326,3 +350,32 @@ def test_a_newer_study_makes_an_older_assessment_stale(read: Reader) -> None:
     assert read(r.tumour(), judged).lesions[0].facts["surgicalAssessment"].is_known
     stale = read(r.tumour(), judged, study()).lesions[0].facts["surgicalAssessment"]
     assert r.said(stale) == "absent: stale"
+
+
+PLACE = "http://hl7.org/fhir/StructureDefinition/bodySite"
+
+
+@pytest.mark.parametrize("on", ["bodySite", "extension"])
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("t2", ["absent: never-recorded", "true"]),
+        ("gone", ["absent: indeterminate"] * 2),
+        ("liver", ["absent: indeterminate"] * 2),
+    ],
+)
+def test_a_finding_is_about_the_tumour_at_whose_body_structure_it_was_made(
+    on: str, place: str, expected: list[str], read: Reader
+) -> None:
+    liver = {
+        "resourceType": "BodyStructure",
+        "id": "liver",
+        "location": r.concept(r.SCT, "10200004"),
+        "patient": {"reference": "Patient/p1"},
+    }
+    at = [{"url": PLACE, "valueReference": {"reference": f"BodyStructure/{place}"}}]
+    said = later(focus=None, **({"bodySite": {"extension": at}} if on == "bodySite" else {"extension": at}))
+    said = {key: value for key, value in said.items() if value is not None}
+    assert infection(read, r.tumour(), ELSEWHERE, liver, said) == expected
+    focused = {**said, "focus": r.about()}
+    assert infection(read, r.tumour(), ELSEWHERE, liver, focused) == ["true", "absent: never-recorded"]

@@ -198,6 +198,57 @@ def test_in_situ_and_benign_behaviour_is_not_read_as_the_invasive_tumour(read: R
     assert facts(read, cancer)["histology"] == "absent: unreadable-code"
 
 
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [
+        ("http://hl7.org/fhir/sid/icd-10-nl", "C02.1"),
+        ("http://jpfhir.jp/fhir/core/mhlw/CodeSystem/ICD10-2013-full", "C021"),
+    ],
+)
+def test_national_editions_of_icd_10_are_read_with_or_without_their_dot(system: str, code: str, read: Reader) -> None:
+    assert facts(read, r.recurrence(code=r.concept(system, code)))["site"] == "oral_cavity"
+
+
+def test_a_body_structure_with_the_morphology_of_every_tumour_is_one_without_its_profile(read: Reader) -> None:
+    plain = {k: v for k, v in r.tumour().items() if k not in ("meta", "identifier")}
+    assert ids(read, plain) == []
+    assert ids(read, {**plain, "morphology": r.concept(r.SCT, "367651003")}) == ["t1"]
+
+
+@pytest.mark.parametrize("on", ["bodySite", "extension"])
+def test_a_diagnosis_is_where_the_body_structure_inside_it_is(on: str, read: Reader) -> None:
+    inside = {
+        "resourceType": "BodyStructure",
+        "id": "b",
+        "location": r.concept(r.SCT, "4596009"),
+        "locationQualifier": [r.concept(r.SCT, r.SIDES["left"])],
+        "patient": {"reference": "Patient/p1"},
+    }
+    place = [{"url": "http://hl7.org/fhir/StructureDefinition/bodySite", "valueReference": {"reference": "#b"}}]
+    told: Json = {"bodySite": [{"extension": place}]} if on == "bodySite" else {"extension": place}
+    cancer = r.recurrence(code=r.concept(r.SCT, "363346000"), contained=[inside], **told)
+    case = read(cancer)
+    assert [one.id for one in case.lesions] == ["c1"]
+    found = case.lesions[0].facts
+    assert (r.said(found["site"]), r.said(found["side"])) == ("larynx", "left")
+    assert "Condition.contained" in {source.path for source in case.lesions[0].facts["site"].sources}
+    breast = {**inside, "location": r.concept(r.SCT, "1187336003")}
+    assert read({**cancer, "contained": [breast]}).lesions == ()
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        ({"start": "2026-08-01", "end": "2026-10-01"}, "2026-08-01/2026-10-01"),
+        ({"start": "2026-08-01"}, "2026-08-01/2026-11-22"),  # by the day of the answer it has begun
+        ({"end": "2026-10-01"}, "2026-10-01"),
+    ],
+)
+def test_an_onset_that_is_a_period_was_on_some_day_of_it(period: Json, expected: str, read: Reader) -> None:
+    cancer = {k: v for k, v in r.recurrence().items() if k != "onsetDateTime"}
+    assert facts(read, {**cancer, "onsetPeriod": period})["recurrenceDate"] == expected
+
+
 def test_contradictory_sites_are_both_kept(read: Reader) -> None:
     assert facts(read, r.recurrence(bodySite=[r.concept(r.SCT, "4596009")]))["site"] == "conflict: larynx, oropharynx"
 
@@ -206,6 +257,34 @@ def test_a_recurrence_of_nodes_is_a_lesion_only_where_it_is_stated(read: Reader)
     nodes = r.concept("http://hl7.org/fhir/sid/icd-10-cm", "C77.0")
     assert facts(read, r.recurrence(code=nodes))["site"] == "neck_node"
     assert ids(read, r.recurrence(code=nodes, clinicalStatus=r.concept(CLINICAL, "active"))) == []
+
+
+@pytest.mark.parametrize(
+    ("element", "codes"),
+    [
+        ("clinicalStatus", ("active", "resolved")),
+        ("verificationStatus", ("confirmed", "refuted")),
+        ("verificationStatus", ("confirmed", "provisional")),
+    ],
+)
+def test_a_status_that_contradicts_itself_confirms_nothing_and_is_named(
+    element: str, codes: tuple[str, ...], read: Reader
+) -> None:
+    system = CLINICAL if element == "clinicalStatus" else VERIFICATION
+    case = read(r.recurrence(**{element: {"coding": [{"system": system, "code": code} for code in codes]}}))
+    assert case.lesions == ()
+    named = {(issue.code, issue.expression) for issue in case.issues}
+    assert ("unconfirmed-tumour", f"Bundle.entry[1].resource.{element}") in named
+
+
+@pytest.mark.parametrize(
+    ("topography", "expected"), [("C34.1", "absent: indeterminate"), ("C15.0", "oropharynx"), ("C01.9", "oropharynx")]
+)
+def test_a_diagnosis_at_a_topography_far_away_has_no_known_site(topography: str, expected: str, read: Reader) -> None:
+    place = r.concept("http://terminology.hl7.org/CodeSystem/icd-o-3", topography)
+    case = read(r.recurrence(bodySite=[place]))
+    assert r.said(case.lesions[0].facts["site"]) == expected
+    assert ("contradictory-codes" in r.codes(case)) == (expected != "oropharynx")
 
 
 @pytest.mark.parametrize("status", ["active", "recurrence", "relapse", None])
@@ -318,6 +397,33 @@ def test_a_refuted_condition_that_names_the_tumour_or_shares_its_identifier_take
     shared = [{"system": "urn:example:tumour-board", "value": "T1"}]
     assert ids(read, r.tumour(), {**refuted, "identifier": shared}) == []
     assert ids(read, r.tumour(), refuted) == ["T1"]  # of another tumour
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"recordedDate": "2026-05-01"}, True),
+        ({}, True),  # when, nobody says
+        ({"recordedDate": "2025-05-01"}, False),
+        ({"verificationStatus": r.concept(VERIFICATION, "entered-in-error")}, False),
+        ({"code": r.concept("http://hl7.org/fhir/sid/icd-10", "C32.0")}, False),
+        ({"bodySite": [r.concept(r.SCT, "4596009")]}, True),  # the code says where it is, too
+    ],
+)
+def test_a_diagnosis_of_the_lesions_code_that_was_refuted_since_is_named(
+    more: Json, named: bool, read: Reader
+) -> None:
+    lesion = r.recurrence(recordedDate="2026-01-01")
+    other = r.recurrence("c9", verificationStatus=r.concept(VERIFICATION, "refuted"))
+    case = read(lesion, {**{k: v for k, v in other.items() if k != "onsetDateTime"}, **more})
+    assert [one.id for one in case.lesions] == ["c1"]
+    assert ("refuted-tumour" in r.codes(case)) == named
+
+
+def test_a_secondary_neck_node_that_is_no_lesion_is_named(read: Reader) -> None:
+    case = read(r.problem("C77.0"))
+    assert case.lesions == ()
+    assert ("unconfirmed-tumour", "Bundle.entry[1].resource.code") in {(i.code, i.expression) for i in case.issues}
 
 
 def test_a_refuted_condition_beside_one_that_holds_takes_nothing_along(read: Reader) -> None:

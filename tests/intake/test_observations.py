@@ -657,6 +657,42 @@ def test_a_quantity_that_contradicts_itself_is_not_read(quantity: Json, read: Re
     assert r.codes(case) & {"unreadable-unit", "unreadable-value"}
 
 
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [({"unit": "s"}, "absent: unreadable-unit"), ({"unit": "INR"}, "12.1"), ({"code": "{INR}"}, "12.1"), ({}, "12.1")],
+)
+def test_a_bare_number_is_not_read_beside_a_range_of_another_unit(unit: Json, expected: str, read: Reader) -> None:
+    range_ = {"low": {"value": 9.4, **unit}, "high": {"value": 12.5, **unit}}
+    bare = r.observation(r.concept(r.LOINC, "6301-6"), valueQuantity={"value": 12.1}, referenceRange=[range_])
+    inr = read(bare).patient["inr"]
+    assert r.said(inr) == expected
+    assert ("Observation.referenceRange" in {source.path for source in inr.sources}) == (expected != "12.1")
+    with_unit = {**bare, "valueQuantity": r.quantity(1.1, "{INR}")}
+    assert r.said(read(with_unit).patient["inr"]) == "1.1"
+
+
+@pytest.mark.parametrize(
+    ("coding", "expected"),
+    [
+        ({"system": r.LOINC, "code": "LA9623-5"}, "1"),
+        ({"system": r.LOINC, "code": "LA9627-6"}, "absent: unreadable-code"),  # five is the dead
+        ({"code": "1"}, "absent: unreadable-code"),  # whose code, nobody says
+        ({"system": f"{r.LOCAL}ecog", "code": "1"}, "1"),
+    ],
+)
+def test_a_coded_grade_counts_by_system_and_code(coding: Json, expected: str, read: Reader) -> None:
+    case = read(r.observation(r.concept(r.LOINC, "89247-1"), valueCodeableConcept={"coding": [coding]}))
+    assert r.said(case.patient["ecog"]) == expected
+    assert ("unreadable-code" in r.codes(case)) == (expected != "1")
+
+
+def test_a_result_without_a_value_is_named(read: Reader) -> None:
+    high = r.concept("http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "H")
+    case = read(r.observation(r.concept(r.LOINC, "6301-6"), interpretation=[high]))
+    assert r.said(case.patient["inr"]) == "absent: unreadable-value"
+    assert ("unreadable-value", "Bundle.entry[1].resource") in {(i.code, i.expression) for i in case.issues}
+
+
 def test_what_has_codes_of_unknown_systems_only_is_shown_to_a_person(read: Reader) -> None:
     own = r.concept("https://fhir.example.org/codeSet/72", "4169713")
     drug = {"resourceType": "MedicationStatement", "id": "m", "status": "active", "medicationCodeableConcept": own}

@@ -83,3 +83,13 @@ def test_a_problem_that_the_tables_know_as_something_else_does_not() -> None:
 def test_a_second_coding_that_is_covered_places_a_problem() -> None:
     both = {"coding": [{"system": SNOMED, "code": "38341003"}, {"system": ICD, "code": "I10"}]}
     assert bleeding_disorder(both).state == Known(False)
+
+
+def test_a_list_that_something_unknown_may_change_is_no_problem_list() -> None:
+    changed = problem(HYPERTENSION)
+    changed["resource"]["modifierExtension"] = [{"url": "https://hospital.example/of", "valueCode": "mother"}]  # type: ignore[index]
+    patient = {"resource": {"resourceType": "Patient", "id": "p", "birthDate": "1957-04"}}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [patient, changed]}
+    case = cds.read_case(bundle, as_of=AS_OF)
+    assert isinstance(case.patient["bleedingDisorder"].state, Absent)
+    assert "unknown-modifier" in {issue.code for issue in case.issues}

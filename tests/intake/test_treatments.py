@@ -124,6 +124,56 @@ def test_a_proposal_is_not_a_treatment(more: Json, read: Reader) -> None:
     assert taken(read, drug("MedicationRequest", **more))[0] == "absent: never-recorded"
 
 
+def ended(status: str = "not-taken", **more: Any) -> Json:
+    return drug(id="m2", **{"status": status, "dateAsserted": "2026-11-01", **more})
+
+
+@pytest.mark.parametrize("status", ["not-taken", "stopped", "completed"])
+@pytest.mark.parametrize("order", [{"authoredOn": "2024-01-01"}, {"authoredOn": "2026-11-01"}, {}])
+def test_an_order_does_not_stand_against_a_later_word_that_the_drug_is_not_taken(
+    status: str, order: Json, read: Reader
+) -> None:
+    case = read(drug("MedicationRequest", **order), ended(status))
+    assert r.said(case.patient["vitaminKAntagonist"]) == "absent: indeterminate"
+    assert "conflicting-sources" in r.codes(case)
+    assert "Bundle.entry[2].resource" in {source.entry for source in case.patient["vitaminKAntagonist"].sources}
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        ended(dateAsserted="2026-09-01"),
+        ended(effectivePeriod={"start": "2019", "end": "2020"}),  # told today of a time long past
+        ended(medicationCodeableConcept=r.concept("http://www.whocc.no/atc", "B01AC06")),
+        ended("entered-in-error"),
+        ended("intended"),
+        drug("MedicationRequest", id="m2", status="stopped", authoredOn="2026-11-01"),  # that order, not the drug
+        ended(subject={"display": "her"}),
+    ],
+)
+def test_a_drug_is_taken_whatever_was_said_of_another_time_or_drug(earlier: Json, read: Reader) -> None:
+    assert taken(read, drug("MedicationRequest", authoredOn="2026-10-01"), earlier) == ("true", "true")
+
+
+def test_an_order_not_to_give_a_drug_speaks_against_an_older_one_to_give_it(read: Reader) -> None:
+    forbidden = drug("MedicationRequest", id="m2", authoredOn="2026-11-01", doNotPerform=True)
+    order = drug("MedicationRequest", authoredOn="2026-10-01")
+    assert taken(read, order, forbidden) == ("absent: indeterminate",) * 2
+    assert taken(read, order, {**forbidden, "intent": "proposal"}) == ("true", "true")
+
+
+@pytest.mark.parametrize("when", [{"effectivePeriod": {"start": "2027-01-01"}}, {"effectiveDateTime": "2027"}])
+def test_a_drug_that_will_be_taken_may_not_be_taken_yet(when: Json, read: Reader) -> None:
+    assert taken(read, drug(dateAsserted="2026-10-01", **when))[0] == "absent: indeterminate"
+
+
+def test_an_active_order_whose_every_dose_has_ended_may_be_over(read: Reader) -> None:
+    short: Json = {"timing": {"repeat": {"boundsPeriod": {"start": "2024-01-01", "end": "2024-01-10"}}}}
+    order = drug("MedicationRequest", authoredOn="2024-01-01", dosageInstruction=[short])
+    assert taken(read, order)[0] == "absent: indeterminate"
+    assert taken(read, {**order, "dosageInstruction": [short, {"text": "and then 3 mg daily"}]})[0] == "true"
+
+
 GIVEN = {"effectiveDateTime": "2026-11-01"}
 
 
@@ -230,6 +280,31 @@ def test_an_irradiated_volume_names_the_site_too(read: Reader) -> None:
     }
     course = r.procedure(RADIOTHERAPY, extension=[dose])
     assert lesion(read, "priorRadiotherapyToSite", LARYNX, volume, course) == "true"
+
+
+def test_a_course_that_has_begun_is_one_though_its_planned_end_is_to_come(read: Reader) -> None:
+    ahead = {"start": "2026-11-01", "end": "2026-12-24"}
+    given = irradiated(read, status="in-progress", performedPeriod=ahead)
+    assert given == irradiated(read, status="in-progress", performedPeriod={"start": "2026-11-01"})
+    assert given[0] == "true"
+    assert irradiated(read, status="completed", performedPeriod=ahead)[0] == "absent: error"
+    later = {"start": "2026-12-01", "end": "2026-12-24"}
+    assert irradiated(read, status="in-progress", performedPeriod=later)[0] == "absent: error"
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"), [("t1", "true"), ("gone", "absent: indeterminate"), ("t2", "absent: indeterminate")]
+)
+def test_a_course_is_at_the_body_structure_that_its_body_site_refers_to(
+    place: str, expected: str, read: Reader
+) -> None:
+    named = {"reference": f"BodyStructure/{place}"}
+    at = {"url": "http://hl7.org/fhir/StructureDefinition/bodySite", "valueReference": named}
+    course = r.procedure(RADIOTHERAPY, bodySite=[{"extension": [at]}])
+    other = r.tumour("T2", location=r.concept(r.SCT, "81502006"))
+    for reason in ({}, {"reasonReference": r.about()}):
+        one = read(r.tumour(), other, {**course, **reason}).lesions[0]
+        assert r.said(one.facts["priorRadiotherapyToSite"]) == expected
 
 
 def test_the_latest_of_several_courses_gives_the_time(read: Reader) -> None:
@@ -340,6 +415,32 @@ def test_a_refusal_that_names_no_lesion_beside_two_is_open_for_both(read: Reader
     assert [r.said(one.facts["declinesSurgery"]) for one in named.lesions] == ["absent: never-recorded", "true"]
 
 
+def test_why_something_was_not_done_in_words_alone_is_shown_to_a_person(read: Reader) -> None:
+    said = r.procedure(r.concept(r.SCT, "387631009"), status="not-done", statusReason={"text": "declined by patient"})
+    case = read(LARYNX, said)
+    assert r.said(case.lesions[0].facts["declinesSurgery"]) == "absent: never-recorded"
+    assert ("text-only-code", "Bundle.entry[2].resource.statusReason") in {(i.code, i.expression) for i in case.issues}
+
+
+def test_an_order_not_to_operate_that_is_revoked_is_no_refusal(read: Reader) -> None:
+    assert lesion(read, "declinesSurgery", LARYNX, refusal(doNotPerform=True)) == "absent: never-recorded"
+
+
+def test_a_denial_in_words_alone_is_shown_to_a_person(read: Reader) -> None:
+    consent = {
+        "resourceType": "Consent",
+        "id": "k",
+        "status": "active",
+        "scope": r.concept("http://terminology.hl7.org/CodeSystem/consentscope", "treatment"),
+        "category": [r.concept(r.LOINC, "59284-0")],
+        "patient": {"reference": "Patient/p1"},
+        "provision": {"type": "deny", "code": [{"text": "laryngectomy"}]},
+    }
+    assert "text-only-code" in r.codes(read(LARYNX, consent))
+    permitted = {**consent, "provision": {**consent["provision"], "type": "permit"}}
+    assert "text-only-code" not in r.codes(read(LARYNX, permitted))
+
+
 def test_the_newest_word_of_the_patient_holds(read: Reader) -> None:
     accepted = r.observation("declines-surgery", focus=r.about(), valueBoolean=False, effectiveDateTime="2026-11-10")
     assert lesion(read, "declinesSurgery", LARYNX, refusal(), accepted) == "false"
@@ -358,6 +459,21 @@ def test_metastasis_is_read_from_the_staging_of_the_recurrence_only(read: Reader
     assert staged("2026-09-20") == "none"
     assert staged("2019-01-01") == "absent: stale"
     assert staged("2026-09-20", "1229903009") == "absent: indeterminate"  # M1 does not say how many
+
+
+def test_a_staging_of_two_cancers_at_once_is_of_neither(read: Reader) -> None:
+    def staged(*focus: str) -> tuple[str, bool]:
+        category = r.observation(
+            r.concept(r.SCT, "399387003"),
+            valueCodeableConcept=r.concept(r.SCT, "1229901006"),
+            focus=[{"reference": f"Condition/{one}"} for one in focus],
+        )
+        case = read(r.recurrence(), r.problem("C34.1", "lung"), category)
+        return r.said(case.patient["distantMetastasis"]), "which-lesion" in r.codes(case)
+
+    assert staged("c1") == ("none", False)
+    assert staged("c1", "lung") == ("absent: indeterminate", True)
+    assert staged("c1", "gone") == ("none", True)  # it is of this one, whatever else it is of
 
 
 def test_a_size_of_an_excised_tumour_is_not_the_lesions(read: Reader) -> None:
@@ -388,6 +504,18 @@ def test_a_size_in_our_own_code_is_not_the_lesions_either_if_it_was_cut_out(read
 
     assert sized() == "22"
     assert sized(specimen={"reference": "Specimen/s"}) == "absent: never-recorded"
+
+
+@pytest.mark.parametrize(("category", "expected"), [("imaging", "21"), ("laboratory", "absent: indeterminate")])
+@pytest.mark.parametrize("code", [r.concept(r.LOINC, "33728-7"), "max-diameter"])
+def test_a_size_that_a_laboratory_measured_may_be_of_an_excised_tumour(
+    code: Json | str, category: str, expected: str, read: Reader
+) -> None:
+    said = r.concept("http://terminology.hl7.org/CodeSystem/observation-category", category)
+    size = r.observation(code, focus=r.about(), valueQuantity=r.quantity(21, "mm"), category=[said])
+    case = read(r.tumour(), size)
+    assert r.said(case.lesions[0].facts["maxDiameter"]) == expected
+    assert ("contradictory-value" in r.codes(case)) == (expected != "21")
 
 
 def test_an_assessment_that_does_not_speak_of_the_margin_is_not_stretched(read: Reader) -> None:
