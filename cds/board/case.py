@@ -25,16 +25,21 @@ from cds.ruleset.model import Before
 
 MOST_IDENTITY: Final = 8
 """Facts in the case's head."""
-BEFORES: Final[tuple[Before, ...]] = ("decision", "procedure", "discharge")
 _DUE: Final = {"true": 0, "unknown": 1, "false": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Something that somebody owes, once for all that it is owed for; `times` counts them."""
+    """Something that somebody owes, once for all that it is owed for; `times` counts them.
+
+    `lesions` are the ids of those that it is owed for, none where it is owed for the patient; `reasons` the criteria
+    behind it, the first of each: whether it applies, by which facts, and who says so.
+    """
 
     part: ObligationPart
     times: int
+    lesions: tuple[str, ...]
+    reasons: tuple[ReasonPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +52,35 @@ class LesionView:
     missing: tuple[Missing, ...]
     protection: Checklist
     drawing: Schematic | None
-    duties: tuple[Duty, ...]
     order_reasons: tuple[ReasonPart, ...]
 
     def option_label(self, option: str) -> str:
         """What an option is called."""
         return next((each.part.label for each in self.options if each.part.option == option), option)
 
-    def duties_before(self, before: Before) -> tuple[Duty, ...]:
-        """What is owed before something, what is due first."""
-        return tuple(duty for duty in self.duties if duty.part.before == before)
-
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A fact with its anchor on the page, and the elements that carried it."""
+    """A fact with its anchor on the page; `structure` is the label of the structure at risk that it is of, if any."""
 
     fact: FactPart
     anchor: str
+    structure: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactGroup:
+    """The facts of the patient (`subject` is empty), or of one lesion with its structures.
+
+    Each fact is in one of three: `told` by an element of the record or following from one; `undocumented`, which the
+    vocabulary reads as not done; `silent`, of which the record never says anything.
+    """
+
     subject: str
+    label: str
+    told: tuple[FactRow, ...]
+    undocumented: tuple[FactRow, ...]
+    silent: tuple[FactRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +101,14 @@ class CaseView:
     answer: Recommendation
     identity: tuple[FactPart, ...]
     lesions: tuple[LesionView, ...]
-    facts: tuple[FactRow, ...]
+    facts: tuple[FactGroup, ...]
+    duties: tuple[Duty, ...]
     outcomes: tuple[Bar, ...]
     references: tuple[CitedReference, ...]
     elements: Elements
     anchors: Mapping[tuple[str, str], str]
+    names: Mapping[str, str]
+    """What a subject is called; with several lesions, a structure with its lesion."""
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -104,8 +122,19 @@ class CaseView:
         options = (option.part for lesion in self.lesions for option in lesion.options)
         return tuple(dict.fromkeys(option.banner.says for option in options if option.banner is not None))
 
+    def duties_before(self, before: Before) -> tuple[Duty, ...]:
+        """What is owed before something, what is due first."""
+        return tuple(duty for duty in self.duties if duty.part.before == before)
+
+    def whose(self, fact: FactPart, reason: ReasonPart) -> str:
+        """What a fact is of where the criterion beside it does not say so: another lesion, or one structure of many."""
+        lesion = reason.subject.partition("+")[0].partition("/")[0]
+        if fact.subject in ("patient", reason.subject, lesion):
+            return ""
+        return self.names.get(fact.subject, fact.subject) if "/" in fact.subject else fact.subject
+
     def fact_anchor(self, fact: FactPart) -> str | None:
-        """Where the page has a fact with its sources."""
+        """Where the page has a fact with its sources; nowhere where the record says nothing of it."""
         return self.anchors.get((fact.subject, fact.name))
 
 
@@ -114,19 +143,22 @@ def case_view(answer: Recommendation, bundle: Mapping[str, object] | None = None
     shown = [lesion for lesion in answer.lesions if lesion.scope.truth != "false"]
     names = _names(answer)
     rows = tuple(
-        FactRow(fact, f"fact-{number}", names.get(fact.subject, fact.subject))
+        FactRow(fact, f"f{number}", names.get(fact.subject, fact.subject) if "/" in fact.subject else "")
         for number, fact in enumerate(answer.facts, 1)
     )
+    groups = tuple(_groups(rows, names))
     sources = [source for fact in answer.facts for source in telling(fact.sources)]
     return CaseView(
         answer=answer,
         identity=tuple(_identity(answer)),
         lesions=tuple(_lesion(lesion, f"lesion-{n}", answer, names) for n, lesion in enumerate(answer.lesions, 1)),
-        facts=rows,
+        facts=groups,
+        duties=_duties(answer.lesions),
         outcomes=bars(outcome for lesion in shown for outcome in lesion.outcomes),
         references=tuple(_references(answer)),
         elements=elements_of(bundle, [*sources, *answer.excluded]),
-        anchors={(row.fact.subject, row.fact.name): row.anchor for row in rows},
+        anchors={(row.fact.subject, row.fact.name): row.anchor for group in groups for row in group.told},
+        names=names,
     )
 
 
@@ -135,6 +167,18 @@ def patient_of(answer: Recommendation) -> str:
     sources = (source.resource for fact in answer.facts for source in fact.sources)
     excluded = (source.resource for source in answer.excluded)
     return next((each for each in (*sources, *excluded) if each.startswith("Patient/")), "")
+
+
+def _groups(rows: Iterable[FactRow], names: Mapping[str, str]) -> Iterator[FactGroup]:
+    by_subject: dict[str, list[FactRow]] = {}
+    for row in rows:
+        by_subject.setdefault(row.fact.subject.partition("/")[0], []).append(row)
+    for subject, its in by_subject.items():
+        silent = tuple(row for row in its if row.fact.reason == "never-recorded")
+        undocumented = tuple(row for row in its if row.fact.note == "not documented" and not row.fact.sources)
+        told = tuple(row for row in its if row not in silent and row not in undocumented)
+        own = "" if subject == "patient" else subject
+        yield FactGroup(own, names.get(subject, subject), told, undocumented, silent)
 
 
 def _names(answer: Recommendation) -> dict[str, str]:
@@ -171,16 +215,28 @@ def _lesion(lesion: LesionPart, anchor: str, answer: Recommendation, names: dict
         missing=missing_of(lesion, names),
         protection=checklist(lesion),
         drawing=schematic(lesion, answer.facts),
-        duties=_duties(lesion),
         order_reasons=lesion.order.reasons,
     )
 
 
-def _duties(lesion: LesionPart) -> tuple[Duty, ...]:
-    groups: dict[tuple[str, str, str], list[ObligationPart]] = {}
-    for each in lesion.obligations:
-        groups.setdefault((each.rule, each.due, each.says), []).append(each)
-    duties = [Duty(its[0], len({each.subject for each in its})) for its in groups.values()]
+def _duties(lesions: Iterable[LesionPart]) -> tuple[Duty, ...]:
+    """What is owed for any lesion, what is due first: one list, as one person goes through it."""
+    groups: dict[tuple[str, str, str], list[tuple[str, ObligationPart, ReasonPart]]] = {}
+    for lesion in lesions:
+        reasons = {(each.rule, each.subject): each for option in lesion.options for each in option.reasons}
+        for each in lesion.obligations:
+            owed = (lesion.id, each, reasons[each.rule, each.subject])
+            groups.setdefault((each.rule, each.due, each.says), []).append(owed)
+    duties = []
+    for its in groups.values():
+        first = {lesion: reason for lesion, _, reason in reversed(its)}
+        of_patient = all(part.subject == "patient" for _, part, _ in its)
+        duties.append(
+            Duty(
+                its[0][1], len({part.subject for _, part, _ in its}), () if of_patient else tuple(sorted(first)),
+                tuple(first[lesion] for lesion in sorted(first)),
+            )
+        )  # fmt: skip
     return tuple(sorted(duties, key=lambda duty: _DUE[duty.part.due]))
 
 

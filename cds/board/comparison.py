@@ -156,7 +156,8 @@ def _criteria(before: Recommendation, after: Recommendation) -> Iterator[Criteri
 
 def _reasons(answer: Recommendation) -> dict[tuple[str, str, str, str], ReasonPart]:
     return {
-        (lesion.id, option.label, reason.rule, reason.subject): reason
+        # What is asked of the patient is asked once, for whichever lesion.
+        ("" if reason.subject == "patient" else lesion.id, option.label, reason.rule, reason.subject): reason
         for lesion in answer.lesions for option in lesion.options for reason in option.reasons
     }  # fmt: skip
 

@@ -16,8 +16,8 @@ MOST_CHARACTERS: Final = 3_000
 """Of one resource; of a longer one only the marked elements are shown."""
 MOST_IN_ALL: Final = 40_000
 """Of all resources; what comes after is named by its path alone."""
-WIDTH: Final = 76
-"""Columns of a line, so that it fits a page of A4."""
+WIDTH: Final = 150
+"""Columns of a line: a laptop's. A narrower screen wraps it, and on paper the record is left out."""
 _ENTRY: Final = re.compile(r"Bundle\.entry\[([0-9]{1,6})\]")
 
 
@@ -113,11 +113,11 @@ def _pieces(value: object, path: str, marks: Mapping[str, str], depth: int) -> I
     if path in marks:
         yield Piece("".join(piece.text for piece in _pieces(value, path, {}, depth)), marks[path], path)
         return
-    if not any(each.startswith(path) for each in marks) and _width(value, WIDTH - 2 * depth) >= 0:
+    if depth and _width(value, WIDTH - depth) >= 0:
         # What is short stands on one line: a resource is then read at a glance, and weighs half as much.
-        yield Piece(_text(value))
+        yield from _line(value, path, marks)
         return
-    indent, close = "  " * (depth + 1), "  " * depth
+    indent, close = " " * (depth + 1), " " * depth
     if isinstance(value, Mapping) and value:
         yield Piece("{\n")
         for place, (name, member) in enumerate(value.items()):
@@ -132,6 +132,24 @@ def _pieces(value: object, path: str, marks: Mapping[str, str], depth: int) -> I
             yield from _pieces(member, f"{path}[{place}]", marks, depth + 1)
             yield Piece(",\n" if place < len(value) - 1 else "\n")
         yield Piece(f"{close}]")
+    else:
+        yield Piece(_text(value))
+
+
+def _line(value: object, path: str, marks: Mapping[str, str]) -> Iterator[Piece]:
+    """A value on one line."""
+    if path in marks:
+        yield Piece(_text(value), marks[path], path)
+    elif isinstance(value, Mapping) and value:
+        for place, (name, member) in enumerate(value.items()):
+            yield Piece(f"{', ' if place else '{'}{_text(name)}: ")
+            yield from _line(member, f"{path}.{name}", marks)
+        yield Piece("}")
+    elif isinstance(value, list) and value:
+        for place, member in enumerate(value):
+            yield Piece(", " if place else "[")
+            yield from _line(member, f"{path}[{place}]", marks)
+        yield Piece("]")
     else:
         yield Piece(_text(value))
 

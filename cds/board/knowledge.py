@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from cds.evidence import capped, proportion_text
 from cds.explanation.english import Statement, in_words
 from cds.language import facts_of, to_cql
-from cds.recommendation.words import parameter_text, spoken
+from cds.recommendation.words import parameter_text, spoken, with_places
 from cds.ruleset import RuleSet
 from cds.ruleset.model import (
     AtLeast,
@@ -29,7 +28,6 @@ from cds.ruleset.upkeep import statements, supported_by
 from cds.vocabulary import FactDefinition, Level
 
 _SENTENCES: Final = frozenset({"otherwise", "remedy"})
-_PLACE: Final = re.compile(r"\{([a-z]+)\.([A-Za-z][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +141,7 @@ def unfilled(text: str, rules: RuleSet) -> str:
     >>> unfilled("More than {parameters.carotidEncasementLimit}: {lesion.carotidEncasement}.", load_rules())
     'More than 270 deg: [carotid encasement].'
     """
-
-    def fill(place: re.Match[str]) -> str:
-        return parameter_text(rules.parameters[place[2]]) if place[1] == "parameters" else f"[{spoken(place[2])}]"
-
-    filled = _PLACE.sub(fill, text)
+    filled = with_places(text, rules, lambda _, name: f"[{spoken(name)}]")
     return filled[:1].upper() + filled[1:]
 
 

@@ -48,6 +48,12 @@ class Missing:
     effects: tuple[Effect, ...]
 
     @property
+    def field(self) -> str:
+        """What the form for facts calls it (`cds.board.entry.Control.field`)."""
+        structure = self.subject.partition("/")[2]
+        return f"{self.name}@{structure}" if structure else self.name
+
+    @property
     def settles(self) -> int:
         """For how many options one of its values would leave a single verdict."""
         return sum(any(outcome.settles for outcome in effect.outcomes) for effect in self.effects)

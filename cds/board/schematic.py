@@ -135,7 +135,7 @@ def schematic(lesion: LesionPart, facts: Sequence[FactPart], names: Names = NAME
     right, left = _columns(parts)
     rows = max(len(right), len(left))
     height = max(2 * RADIUS + 80, rows * ROW + TOP + 20)
-    centre = Point(CENTRE, round(height / 2, 1))
+    centre = Point(CENTRE, round(height / 2))
     draw = _Drawing(centre, scale, tumour_mm, rim, height)
     marks = [
         draw.mark(part, distances[_subject(lesion, part)],
@@ -197,7 +197,7 @@ class _Drawing:
         low, high = _ends(distance)
         shape, near, far = _drawn(low, high, self.rim)
         label = Point(
-            CENTRE + (LABEL if on_right else -LABEL), round(TOP + (place + 0.5) * (self.height - TOP - 20) / of, 1)
+            CENTRE + (LABEL if on_right else -LABEL), round(TOP + (place + 0.5) * (self.height - TOP - 20) / of)
         )
         planned = tuple(measure.label for measure in part.measures if measure.planned == "true")
         edge = _middle(ice)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 from urllib.parse import urlencode
 
-from cds.case import NEVER_RECORDED, Case, Fact, Facts
-from cds.case.supposing import SUPPOSED, Place, can_be_supposed, place_text, subjects_of
+from cds.case import NEVER_RECORDED, Case, Fact, Facts, subjects_of
+from cds.case.supposing import SUPPOSED, Place, can_be_supposed, place_text
 from cds.errors import Issue
 from cds.language import facts_of
 from cds.language.types import BooleanType, CodeType, QuantityType
@@ -175,7 +175,7 @@ def _numbered(groups: Iterable[ControlGroup]) -> Iterator[ControlGroup]:
         controls = []
         for control in group.controls:
             number += 1
-            controls.append(replace(control, anchor=f"set-{number}"))
+            controls.append(replace(control, anchor=f"s{number}"))
         yield replace(group, controls=tuple(controls))
 
 

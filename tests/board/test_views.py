@@ -57,11 +57,16 @@ def test_outcomes_that_stand_behind_several_lesions_are_drawn_once(example: Exam
 
 
 def test_duties_that_are_due_come_first_and_none_is_left_out(answer: Recommendation) -> None:
-    for view in case_view(answer).lesions:
-        for before in ("decision", "procedure", "discharge"):
-            dues = [duty.part.due for duty in view.duties_before(before)]
-            assert dues == sorted(dues, key=["true", "unknown", "false"].index)
-        assert {duty.part.rule for duty in view.duties} == {each.rule for each in view.part.obligations}
+    view = case_view(answer)
+    for before in ("decision", "procedure", "discharge"):
+        dues = [duty.part.due for duty in view.duties_before(before)]
+        assert dues == sorted(dues, key=["true", "unknown", "false"].index)
+    owed = {
+        (lesion.id if each.subject != "patient" else "", each.rule, each.due)
+        for lesion in answer.lesions for each in lesion.obligations
+    }  # fmt: skip
+    shown = {(at, duty.part.rule, duty.part.due) for duty in view.duties for at in duty.lesions or ("",)}
+    assert shown == owed
 
 
 def test_the_head_names_only_what_is_known(answer: Recommendation) -> None:
@@ -126,3 +131,33 @@ def test_a_case_is_found_by_what_is_missing_in_it(example: Example) -> None:
     assert row.missing
     for name in row.missing:
         assert Search(missing=name).finds(row)
+
+
+def test_a_fact_of_another_lesion_or_of_one_structure_of_many_says_so(example: Example) -> None:
+    view = case_view(example("06")[1])
+    reasons = {
+        reason.rule: reason for option in view.lesions[0].part.options for reason in option.reasons
+        if reason.subject == "T1+T2"
+    }  # fmt: skip
+    other = reasons["SS-15"]
+    assert {view.whose(fact, other) for fact in other.facts} == {"T2"}
+    far = {view.whose(fact, reasons["TP-11"]) for fact in reasons["TP-11"].facts}
+    assert {"T1: skin", "T2: right carotid artery"} <= far
+    own = next(each for option in view.lesions[0].part.options for each in option.reasons if each.rule == "SS-1")
+    assert {view.whose(fact, own) for fact in own.facts} == {""}
+
+
+def test_a_criterion_of_the_patient_differs_once_whatever_the_lesions(example: Example) -> None:
+    before = example("06")[1]
+    lesions = tuple(
+        lesion.model_copy(update={
+            "options": tuple(
+                option.model_copy(update={
+                    "reasons": tuple(reason.model_copy(update={"truth": "unknown"}) if reason.rule == "CR-6" else reason
+                                     for reason in option.reasons)
+                }) for option in lesion.options
+            )
+        }) for lesion in before.lesions
+    )  # fmt: skip
+    differing = compare(before, before.model_copy(update={"lesions": lesions})).criteria
+    assert [(each.rule, each.about) for each in differing] == [("CR-6", "patient")]

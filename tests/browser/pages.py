@@ -65,6 +65,7 @@ PAGES: dict[str, Callable[[Service], str]] = {
     "a case in French": lambda service: f"{service.examples['02']}?as_of={AS_OF}&lang=fr",
     "the recorded cases": lambda service: f"/board/records?q={record_of(service, '03')[:0]}",
     "a recorded case": lambda service: f"/board/records/{record_of(service, '05')}",
+    "the record behind an answer": lambda service: f"/board/records/{record_of(service, '05')}/resources",
     "two evaluations compared": _compared,
     "the form of a decision": lambda service: f"/board/records/{record_of(service, '04')}/decide?lesion=T1",
     "a decision": _decided,

@@ -59,7 +59,7 @@ def test_a_case_is_prepared_from_a_pasted_bundle(
     options = {each["label"]: each["verdict"] for each in answer["lesions"][0]["options"]}
     assert {label: verdict(page, label) for label in options} == options
     # The record behind a fact: one click marks the element that carried it.
-    page.locator("ul.sources a").first.click()
+    page.locator("table.facts .sources a").first.click()
     expect(page.locator("mark:target")).to_be_visible()
     page.get_by_role("link", name=re.compile("record of this answer", re.I)).first.click()
     assert page.url.endswith(entry.id)
@@ -232,7 +232,7 @@ def test_hostile_texts_of_a_bundle_stay_texts(
     expect(page.locator("section.option").first).to_be_visible()
     entry = newest(records, "decision")
     # A dialog, an exception or a refused script would fail the test at its end (`opened`).
-    for room in ("", "/what-if", "/enter?lesion=T1", "/decide?lesion=T1"):
+    for room in ("", "/resources", "/what-if", "/enter?lesion=T1", "/decide?lesion=T1"):
         page.goto(f"{service.url}/board/records/{entry.id}{room}{unfold if not room else ''}")
         page.wait_for_load_state()
         assert page.locator("img").count() == 0

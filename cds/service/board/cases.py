@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode
 
 import anyio.to_thread
 from fastapi import Request, Response
 from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse
 
-from cds.board.case import CaseView, case_view
+from cds.board.case import CaseView, case_view, patient_of
 from cds.errors import Issue
 from cds.intake.document import parse_document
 from cds.recommendation.model import Recommendation
@@ -20,7 +21,7 @@ from cds.service.board.archive import Archive, Beside, Recorded
 from cds.service.board.form import FIELDS, bundle_of
 from cds.service.board.shell import FAILURES, Route, Shell
 from cds.service.board.told import told_about
-from cds.service.entered import with_responses
+from cds.service.entered import person_of, with_responses
 from cds.service.examples import Example
 from cds.service.outcomes import Refused
 from cds.service.requests import NAMES, Asked, asked, today
@@ -55,6 +56,7 @@ class CasePages:
         return (
             ("/", self.first, "GET"), ("/style.css", self.style, "GET"), ("/board", self.form, "POST"),
             ("/board", self.back, "GET"), ("/board/{name}", self.example, "GET"),
+            ("/board/records/{record}/resources", self.resources, "GET"),
         )  # fmt: skip
 
     async def first(self, request: Request) -> Response:
@@ -102,27 +104,33 @@ class CasePages:
             named = {name: fields[name].decode("utf-8", "replace") for name in NAMES if fields.get(name)}
             return asked(bundle, QueryParams(named), self._shell.runtime.limits)
 
-        return await self.decided(request, ask, "POST /board", title="", unfold=unfold, address=None)
+        return await self.decided(
+            request, ask, "POST /board", title="", unfold=unfold, address=None, size=len(bundle)
+        )
 
     async def decided(
-        self, request: Request, ask: Callable[[], Asked], door: str, *, title: str, unfold: bool, address: str | None
-    ) -> Response:
-        """The page of the answer to what `ask` asks; `door` is the address that was asked."""
+        self, request: Request, ask: Callable[[], Asked], door: str, *, title: str, unfold: bool, address: str | None,
+        size: int = 0,
+    ) -> Response:  # fmt: skip
+        """The page of the answer to what `ask` asks; `door` is the address that was asked, `size` the bytes of what was
+        sent: of a large body everything but the page is made in a process of its own.
+        """
         asked_for: list[Asked] = []
 
         def asking() -> Asked:
             asked_for.append(ask())
             return asked_for[-1]
 
-        caller = getattr(request.state, "caller", None)
+        runtime, caller = self._shell.runtime, getattr(request.state, "caller", None)
         try:
-            decided = await self._shell.runtime.decide(asking, door=door, caller=caller)
+            wanted = await runtime.evaluations.run(asking) if runtime.is_large(size) else asking
+            decided = await runtime.decide(wanted, door=door, caller=caller, size=size)
         except FAILURES as error:
             return await self._shell.failed(request, error)
-        bundle = asked_for[-1].bundle
+        answer = await anyio.to_thread.run_sync(lambda: decided.answer)
         shown = Shown(
-            title, decided.answer, bundle, decided.record, unfold, address, responses=decided.responses
-        )  # fmt: skip
+            title, answer, asked_for[-1].bundle, decided.record, unfold, address, responses=decided.responses
+        )
         return await self.show(request, shown)
 
     async def show(self, request: Request, shown: Shown) -> Response:
@@ -138,6 +146,7 @@ class CasePages:
             request, "case.html", case=case, title=title, unfold=shown.unfold, beside=beside,
             address=shown.address, record=shown.record if shown.recorded is None else None, recorded=shown.recorded,
             same_rules=shown.answer.rule_set.digest == self._shell.runtime.rules.digest, card=shown.card,
+            record_at=self._record_at(shown),
         )  # fmt: skip
 
     async def _beside(self, request: Request, shown: Shown) -> Beside | None:
@@ -160,6 +169,44 @@ class CasePages:
             return await self._shell.archived(request, read)
         except UnknownRecord:
             return None
+
+    def _record_at(self, shown: Shown) -> str:
+        """The page of the resources behind an answer; empty where its own page has to show them, or nobody can.
+
+        They are much of what a page weighs, and are read one at a time. Nobody comes back to the answer to a form.
+        """
+        runtime = self._shell.runtime
+        recorded = shown.recorded
+        record = recorded.entry.id if recorded is not None else shown.record
+        if record is None or shown.address is None or runtime.records is None:
+            return ""
+        address = f"/board/records/{quote(record, safe='')}/resources"
+        if recorded is not None or runtime.settings.keep_bundles:
+            return address
+        example = shown.address.removeprefix("/board/")
+        if example in self._examples and runtime.records.pseudonyms is None:
+            return f"{address}?{urlencode({'example': example})}"
+        return ""
+
+    async def resources(self, record: str, request: Request) -> Response:
+        """The resources behind a recorded answer, with the elements marked that facts rest on."""
+        try:
+            recorded = await self._shell.archived(request, lambda archive: archive.recorded(record))
+        except FAILURES as error:
+            return await self._shell.failed(request, error)
+        example = self._examples.get(request.query_params.get("example", ""))
+        case = await anyio.to_thread.run_sync(self._resources, recorded, example)
+        return await self._shell.html(
+            request, "resources.html", case=case, record=recorded.entry.id, number=recorded.entry.number, folded=False
+        )
+
+    def _resources(self, recorded: Recorded, example: Example | None) -> CaseView:
+        bundle: bytes | Mapping[str, object] | None = recorded.bundle
+        if bundle is None and example is not None:
+            told = person_of(example.file.read_bytes())
+            if told is not None and patient_of(recorded.answer) == f"Patient/{told.id}":
+                bundle = example.file.read_bytes()  # else the address names another patient's example
+        return self._view(Shown("", recorded.answer, bundle, recorded.entry.id, False, None, recorded))
 
     def _view(self, shown: Shown) -> CaseView:
         bundle = shown.bundle

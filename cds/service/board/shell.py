@@ -22,10 +22,10 @@ from cds.board.case import patient_of
 from cds.board.elements import telling
 from cds.board.supposing import is_supposed
 from cds.errors import Issue, NoAdvice, UnusableInput
-from cds.evidence import proportion_text
+from cds.evidence import proportion_percents
 from cds.explanation import words
-from cds.explanation.answer import reference
 from cds.explanation.layout import printable
+from cds.explanation.references import reference
 from cds.recommendation.model import FactPart
 from cds.records import PatientRecords, Records, RecordsUnavailable, UnknownRecord, UnreadableRecord
 from cds.records.preparation import subject_of
@@ -178,7 +178,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     environment.filters |= {
         "printable": printable, "content": _content, "spoken": words.spoken, "fact_label": words.fact_label,
-        "telling": telling, "element": words.element, "proportion": proportion_text, "reference": reference,
+        "telling": telling, "element": words.element, "percents": proportion_percents, "reference": reference,
         "day": _day, "moment": _moment, "leading": _leading, "first_few": _first_few, "the_rest": _the_rest,
         "patient_of": patient_of, "subject_of": subject_of,
     }  # fmt: skip
@@ -192,8 +192,9 @@ def _content(text: str) -> Markup:
 
 
 def _day(fact: FactPart) -> str:
-    """The clinical days of a fact's elements: one, or the first and the last."""
-    days = sorted({source.date[:10] for source in telling(fact.sources) if source.date})
+    """The clinical days of a fact's elements: one, or the first and the last. None of birth."""
+    told = (each for each in telling(fact.sources) if not each.path.endswith(".birthDate"))
+    days = sorted({source.date[:10] for source in told if source.date})
     return "" if not days else days[0] if len(days) == 1 else f"{days[0]}, {days[-1]}"
 
 

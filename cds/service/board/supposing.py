@@ -70,7 +70,8 @@ class Started:
 class Answered:
     """What comes out: the answer as a page, and what is otherwise than in the record's.
 
-    The page is without the list of facts: what is supposed stands at its head, and all others with the record.
+    The page is without what the record's page has: the facts that are not supposed, references, and what was seen in
+    studies.
     """
 
     case: CaseView
@@ -79,7 +80,8 @@ class Answered:
     @classmethod
     def of(cls, answer: Recommendation, before: Recommendation) -> Answered:
         """An answer, and what is otherwise in it than `before`."""
-        return cls(replace(case_view(answer), facts=(), anchors={}), compare(before, answer))
+        view = replace(case_view(answer), facts=(), anchors={}, references=(), outcomes=())
+        return cls(view, compare(before, answer))
 
 
 class SupposePages:

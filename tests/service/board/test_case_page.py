@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from cds.service import Settings, create_app
+from tests.service.board.conftest import AS_OF
 from tests.service.board.reading import Page
 
 Named = Callable[[str], str]
@@ -48,11 +51,47 @@ def test_an_argument_stands_with_its_fact_date_element_evidence_and_threshold(ca
     assert "#ref-yousem1995" in case.links
 
 
-def test_the_element_of_the_record_is_shown_and_marked(case: Page) -> None:
+def test_the_element_of_the_record_is_one_click_away_and_marked(case: Page, board: TestClient) -> None:
     assert "The record behind it" in case.text
-    marks = {attributes["id"] for attributes in case.of("mark")}
-    assert marks
-    assert {f"#{each}" for each in marks} <= set(case.links)
+    links = [link for link in case.links if "/resources#" in link]
+    (address,) = {link.partition("#")[0] for link in links}
+    page = Page(board.get(address).text)
+    assert page.problems == []
+    assert {link.partition("#")[2] for link in links} == {attributes["id"] for attributes in page.of("mark")} != set()
+    assert address.removesuffix("/resources") in page.links, "and back"
+
+
+def test_where_no_record_keeps_the_bundle_the_page_itself_shows_it(
+    rules: Path, repository: Path
+) -> None:
+    found = sorted((repository / "fhir_examples").glob("02-*/bundle.json"))
+    if not found:
+        pytest.skip("no examples: they are not in this copy")
+    with TestClient(create_app(Settings(rules=rules, recording="off"))) as client:
+        page = Page(client.post("/board", data={"bundle": found[0].read_text("utf-8"), "as_of": AS_OF}).text)
+    marks = {attributes["id"] for attributes in page.of("mark")}
+    assert {f"#{each}" for each in marks} <= set(page.links)
+    assert marks != set()
+
+
+def test_the_record_behind_an_example_is_shown_beside_its_own_record_alone(
+    rules: Path, repository: Path, tmp_path: Path
+) -> None:
+    settings = Settings(
+        rules=rules, examples=repository / "fhir_examples", database=SecretStr(f"sqlite:///{tmp_path / 'r.sqlite3'}")
+    )
+    with TestClient(create_app(settings)) as client:
+        names = sorted(re.findall(r'href="/board/(0[0-9][^"/?]+)"', client.get("/").text))
+        if not names:
+            pytest.skip("no examples: they are not in this copy")
+        page = Page(client.get(f"/board/{names[1]}?as_of={AS_OF}").text)
+        address = next(link for link in page.links if "/resources" in link).partition("#")[0]
+        assert address.endswith(f"?example={names[1]}")
+        assert Page(client.get(address).text).of("mark") != []
+        for other in (names[2], "none", ""):
+            shown = Page(client.get(address.replace(names[1], other)).text)
+            assert shown.of("mark") == []
+            assert "The record itself is not at hand here" in shown.text
 
 
 def test_nothing_speaking_against_is_no_all_clear(case: Page) -> None:
@@ -157,10 +196,45 @@ def test_a_page_speaks_the_readers_language_and_marks_what_it_cannot(
     assert response.headers["content-language"] == language
     assert ("✕ non éligible" in page.text) == (language == "fr")
     assert "The surgical team judged: unresectable." in page.text
-    assert ('<span lang="en">The surgical team judged' in response.text) == (language == "fr")
+    assert ('<i lang="en">The surgical team judged' in response.text) == (language == "fr")
 
 
 def test_a_no_from_silence_says_wherever_it_stands_that_nothing_is_recorded(case: Page) -> None:
     found = re.findall(r"bleeding disorder ?: no(.{0,25})", case.text)
     assert found
     assert all(after.startswith(" (nothing is recorded)") for after in found)
+
+
+def test_what_is_missing_leads_to_its_field_in_the_form(board: TestClient, named: Named) -> None:
+    page = Page(board.get(named("04")).text)
+    links = [link for link in page.links if "/enter?" in link and "#" in link]
+    assert len(links) >= 5
+    form = Page(board.get(links[0].partition("#")[0]).text)
+    assert {link.partition("#")[2] for link in links} <= {each["id"] for each in form.of("select") + form.of("input")}
+
+
+def test_of_several_lesions_the_answers_stand_together_at_the_head(board: TestClient, named: Named) -> None:
+    head = Page(board.get(named("06")).text).text.partition("Options")[0]
+    for told in (
+        "T1: local recurrence, base of tongue, left Salvage surgery: ! conditional",
+        "T2: neck node, right, level II Salvage surgery: ✕ ineligible",
+    ):
+        assert told in head
+
+
+def test_a_fact_of_another_lesion_is_named_as_such(board: TestClient, named: Named) -> None:
+    text = Page(board.get(named("06")).text).text
+    said = text[text.index("Another recurrence of this patient") :]
+    assert said.partition("Basis of")[0].count("T2: surgical team's assessment : unresectable") == 1
+
+
+def test_what_was_said_in_full_is_not_said_again_but_linked(board: TestClient, named: Named) -> None:
+    page = Page(board.get(f"{named('06')}&unfold=true").text)
+    assert "Basis of TP-1: as above" in page.text
+    assert page.text.count("Flagged default, not a proven safe distance") == 1
+    assert page.text.count("Known inconsistencies of the source") == 1
+
+
+def test_the_day_of_birth_is_no_day_of_a_finding(case: Page) -> None:
+    assert re.search(r"age in years : 7\d ·", case.text)
+    assert re.search(r"Patient/example-02 birthDate \d{4}-\d\d-\d\d", case.text), "its element says which date it is"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from cds.service import Settings, create_app
 from cds.service.board.form import bundle_of, fields_of
+from cds.service.evaluation import Evaluations
 from cds.service.outcomes import Refused
+from tests.service.board.reading import Page
 
 Json = dict[str, Any]
 BOUNDARY = "----b"
@@ -88,3 +92,25 @@ def test_a_form_that_another_site_sends_is_refused(board: TestClient, headers: d
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}])
 def test_a_form_of_our_own_is_read(board: TestClient, headers: dict[str, str]) -> None:
     assert "foreign-form" not in board.post("/board", data={"bundle": "{}"}, headers=headers).text
+
+
+@pytest.mark.slow
+def test_a_large_bundle_is_evaluated_in_a_process_of_its_own(
+    rules: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = sorted((repository / "fhir_examples").glob("02-*/bundle.json"))
+    if not found:
+        pytest.skip("no examples: they are not in this copy")
+    settings = Settings(rules=rules, recording="off", large_body=1, large_processes=1)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+
+        def fails(*_: object) -> None:
+            raise AssertionError("it is evaluated in the worker")
+
+        monkeypatch.setattr(Evaluations, "evaluated", fails)
+        for bundle, status in ((found[0].read_text("utf-8"), 200), ("{ no JSON", 400)):
+            page = Page(client.post("/board", data={"bundle": bundle, "as_of": "2026-11-22"}).text)
+            assert page.problems == []
+            assert ("✕ ineligible" in page.text) is (status == 200)
+            assert ("No answer" in page.text) is (status != 200)
+            assert (page.of("mark") != []) is (status == 200)

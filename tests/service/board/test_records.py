@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from cds.records import BoardDecision, Records, open_records
+from cds.records import BoardDecision, Decision, Records, open_records
 from cds.service import Settings, create_app
 from cds.service.board import archive
 from tests.service.board.reading import Page
@@ -40,7 +40,8 @@ def test_a_record_is_shown_as_it_was_given_out(board: TestClient, evaluated: Eva
     assert "✕ ineligible" in page.text
     assert "as it was given out" in page.text
     assert "development" in page.text
-    assert page.of("mark"), "the bundle was kept, so its elements are shown"
+    resources = next(link for link in page.links if "/resources#" in link)
+    assert Page(board.get(resources).text).of("mark"), "the bundle was kept, so its elements are shown"
 
 
 def test_what_the_board_decided_stands_beside_the_answer(
@@ -225,3 +226,25 @@ def test_where_nothing_is_recorded_the_list_says_so(rules: Path) -> None:
     with TestClient(create_app(Settings(rules=rules, recording="off"))) as client:
         assert "records nothing" in client.get("/board/records").text
         assert client.get("/board/records/x").status_code == 404
+
+
+def test_many_evaluations_of_one_patient_do_not_bury_the_answer(
+    rules: Path, repository: Path, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'r.sqlite3'}"
+    examples = repository / "fhir_examples"
+    with TestClient(create_app(Settings(rules=rules, examples=examples, database=SecretStr(url)))) as client:
+        if client.get("/board/09-coagulopathy-to-correct").status_code == 404:
+            pytest.skip("no examples: they are not in this copy")
+        records = open_records(url)
+        first = records.entries("decision")[0].id
+        case, answer = records.case(first), json.dumps(records.content(first)["answer"]).encode()
+        for _ in range(30):
+            records.append_decision(Decision(case, answer, "decision", {"digest": "x"}, {}, "POST /evaluate"))
+        records.close()
+        page = Page(client.get(f"/board/records/{first}").text)
+        assert page.problems == []
+        assert sum(link.startswith("/board/compare?") for link in page.links) == 25
+        assert "27 earlier ones" in page.text, "three stand open"
+        everything = next(link for link in page.links if link.startswith("/board/records?q=Patient/"))
+        assert "25 cases found" in Page(client.get(everything).text).text

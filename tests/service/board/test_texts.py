@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from cds.board.arguments import KINDS
 from cds.case import AbsenceReason
+from cds.evidence import proportion_percents, proportion_text
 from cds.recommendation.model import MeasureWord, StandingWord, TruthWord, VerdictWord
 from cds.ruleset.model import PHASES, Basis, Before, Effect, ParameterStatus, Strength, Tag
 from cds.service.board.texts import Texts, load_texts
@@ -117,3 +118,20 @@ def test_what_the_address_says_besides_stays_in_the_link_to_another_language(boa
 def board_of(board: TestClient) -> Iterator[TestClient]:
     """The same service, met by a browser of its own."""
     yield TestClient(board.app, raise_server_exceptions=False)
+
+
+def test_a_proportion_is_said_in_each_language_with_the_same_numbers(board: TestClient, named: Named) -> None:
+    for language, told in (
+        ("en", "5 of 11: 45 % (95 % CI 17–77 %)"), ("fr", "5 sur 11 : 45 % (IC à 95 % 17–77 %)"),
+    ):  # fmt: skip
+        for address in (f"{named('02')}&lang={language}", f"/references/schwartz2022?lang={language}"):
+            assert told in Page(board.get(address).text).text, address
+    english = load_texts()["en"]
+    point, low, high = proportion_percents(2, 16)
+    said = english("evidence.proportion", k=2, n=16, point=point, low=low, high=high)
+    assert said == proportion_text(2, 16)
+
+
+def test_french_colons_stay_with_their_words() -> None:
+    for key, text in load_texts()["fr"].by_key.items():
+        assert not re.search(r" [:;?!%»]|« ", text), key

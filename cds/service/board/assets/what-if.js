@@ -17,6 +17,17 @@ function address(form) {
   return location.pathname + (said === "" ? "" : `?${said}`);
 }
 
+/** What the answer says of a field, beside the same field of this page, which keeps its focus and its text. */
+function sayBeside(field, fresh) {
+  for (const name of ["aria-invalid", "aria-describedby"]) {
+    if (fresh.hasAttribute(name)) field.setAttribute(name, fresh.getAttribute(name));
+    else field.removeAttribute(name);
+  }
+  field.parentElement.querySelector(".said")?.remove();
+  const said = fresh.parentElement.querySelector(".said");
+  if (said !== null) field.after(said);
+}
+
 function names(form) {
   return Array.from(form.elements, (each) => each.name ?? "").join(" ");
 }
@@ -40,11 +51,7 @@ function show(page, url) {
   const form = byId("what-if");
   const fresh = page.getElementById("what-if");
   if (names(form) === names(fresh)) {
-    for (const said of fresh.querySelectorAll(".said")) byId(said.id).replaceChildren(...said.childNodes);
-    for (const field of fresh.querySelectorAll("select, input")) {
-      if (field.hasAttribute("aria-invalid")) byId(field.id).setAttribute("aria-invalid", "true");
-      else byId(field.id).removeAttribute("aria-invalid");
-    }
+    for (const field of fresh.querySelectorAll("select, input")) sayBeside(byId(field.id), field);
     byId("what-if-problems").replaceChildren(...page.getElementById("what-if-problems").childNodes);
   } else {
     // Another site has other structures at risk: the form is another one.
