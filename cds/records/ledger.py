@@ -315,7 +315,7 @@ class Records:
             taken_back = connection.begin_nested()
             self._link(connection, "decision", Prepared({}))
             taken_back.rollback()
-            nobody = {"issuer": "", "token": "probe"}  # no token has this issuer
+            nobody = dict.fromkeys(("issuer", "token"), "")  # no token has an issuer without a name
             connection.execute(SEEN_TOKEN.insert().values(expires=0, **nobody))
             connection.execute(SEEN_TOKEN.delete().filter_by(**nobody))
 

@@ -56,14 +56,17 @@ class Connection(H11Protocol):
 
         `msg` is uvicorn's own text, and is not told. An answer that has begun is broken off: nothing may follow it.
         """
+        cycle: RequestResponseCycle | None = self.cycle
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             wrong = "the request is not HTTP/1.1, or its head is too long; mend the client, or the proxy before it"
             issue = Issue("error", "malformed-request", "", wrong)
             response = outcome_response(400, [issue], {**HEADERS, "Connection": "close"})
             head = h11.Response(status_code=400, headers=response.raw_headers, reason=b"Bad Request")
-            for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
+            # What came after a HEAD is no HTTP: its answer has no body all the same, and h11 refuses to send one.
+            is_head = cycle is not None and not cycle.response_complete and cycle.scope["method"] == "HEAD"
+            body = b"" if is_head else bytes(response.body)
+            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-        cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None:
             cycle.disconnected = True  # what is still being made of the request is for nobody any more
         self.transport.close()

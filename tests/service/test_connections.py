@@ -126,6 +126,16 @@ def test_what_is_no_http_gets_an_operation_outcome_and_the_connection_ends(said:
     assert json.loads(body)["issue"][0]["details"]["coding"] == [{"code": "malformed-request"}]
 
 
+def test_a_head_that_turns_out_to_be_no_http_gets_the_head_of_the_answer_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with served(10, PATIENCE) as connect, caplog.at_level(logging.ERROR):
+        connection = connect()
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+        head, _, body = ending(connection).partition(b"\r\n\r\n")
+    assert (head[:13], body, caplog.records) == (b"HTTP/1.1 400 ", b"", [])
+
+
 def test_an_answer_that_has_begun_is_broken_off_where_the_rest_of_the_request_is_no_http(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
