@@ -220,13 +220,16 @@ def _lesion(lesion: LesionPart, anchor: str, answer: Recommendation, names: dict
 
 
 def _duties(lesions: Iterable[LesionPart]) -> tuple[Duty, ...]:
-    """What is owed for any lesion, what is due first: one list, as one person goes through it."""
-    groups: dict[tuple[str, str, str], list[tuple[str, ObligationPart, ReasonPart]]] = {}
+    """What is owed for any lesion, what is due first: one list, as one person goes through it.
+
+    What is done stands apart from what never arose, though neither is due.
+    """
+    groups: dict[tuple[str, str, str, str], list[tuple[str, ObligationPart, ReasonPart]]] = {}
     for lesion in lesions:
         reasons = {(each.rule, each.subject): each for option in lesion.options for each in option.reasons}
         for each in lesion.obligations:
-            owed = (lesion.id, each, reasons[each.rule, each.subject])
-            groups.setdefault((each.rule, each.due, each.says), []).append(owed)
+            reason = reasons[each.rule, each.subject]
+            groups.setdefault((each.rule, each.due, each.says, reason.truth), []).append((lesion.id, each, reason))
     duties = []
     for its in groups.values():
         first = {lesion: reason for lesion, _, reason in reversed(its)}

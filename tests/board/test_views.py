@@ -67,6 +67,8 @@ def test_duties_that_are_due_come_first_and_none_is_left_out(answer: Recommendat
     }  # fmt: skip
     shown = {(at, duty.part.rule, duty.part.due) for duty in view.duties for at in duty.lesions or ("",)}
     assert shown == owed
+    for duty in view.duties:  # what is done and what never arose are both not due, and not the same
+        assert len({reason.truth for reason in duty.reasons}) == 1
 
 
 def test_the_head_names_only_what_is_known(answer: Recommendation) -> None:

@@ -173,7 +173,8 @@ class CasePages:
     def _record_at(self, shown: Shown) -> str:
         """The page of the resources behind an answer; empty where its own page has to show them, or nobody can.
 
-        They are much of what a page weighs, and are read one at a time. Nobody comes back to the answer to a form.
+        They are much of what a page weighs, and are read one at a time. Nobody comes back to the answer to a form. An
+        example's file has no answers that were entered beside it: where facts rest on these, its own page shows them.
         """
         runtime = self._shell.runtime
         recorded = shown.recorded
@@ -184,7 +185,7 @@ class CasePages:
         if recorded is not None or runtime.settings.keep_bundles:
             return address
         example = shown.address.removeprefix("/board/")
-        if example in self._examples and runtime.records.pseudonyms is None:
+        if example in self._examples and not shown.responses and runtime.records.pseudonyms is None:
             return f"{address}?{urlencode({'example': example})}"
         return ""
 

@@ -233,6 +233,17 @@ def test_what_was_said_in_full_is_not_said_again_but_linked(board: TestClient, n
     assert "Basis of TP-1: as above" in page.text
     assert page.text.count("Flagged default, not a proven safe distance") == 1
     assert page.text.count("Known inconsistencies of the source") == 1
+    folded = Page(board.get(named("06")).text)
+    above = [each for each in folded.of("p") if "basis" in each.get("class", "")]
+    assert above != []
+    assert {each["class"] for each in above} == {"basis on-screen"}, "what is folded is not on paper to be pointed at"
+
+
+def test_a_duty_that_is_done_is_not_told_as_one_that_does_not_apply(board: TestClient, named: Named) -> None:
+    text = Page(board.get(named("06")).text).text
+    assert re.findall(r"(Does not apply: )?A lost fat plane does not prove fixation: examine. \(\w+; (T\d)\)", text) == [
+        ("Does not apply: ", "T1"), ("", "T2"),
+    ]  # fmt: skip
 
 
 def test_the_day_of_birth_is_no_day_of_a_finding(case: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import json
 import re
 from collections.abc import Callable
@@ -66,6 +67,25 @@ def test_the_page_shows_the_response_with_the_element_marked(board: Board, bundl
     (shown,) = re.findall(rf"<code>{name}</code></summary>\s*<pre>(.*?)</pre>", page.html, re.DOTALL)
     assert re.search(r"<mark id=\"element-\d+-\d+\">[^<]*3", shown)
     assert "Dr Adams" in shown
+
+
+def test_every_element_of_an_example_leads_to_its_own_resource_after_something_was_entered(
+    made: Callable[..., Board],
+) -> None:
+    board = made()
+    at = f"/board/04-missing-safety-facts?as_of={AS_OF}"
+    record = re.search(r'href="/board/records/([^"/?]+)"', board.client.get(at).text)
+    assert record is not None
+    board.enter(record[1], **{SKIN: "3"})
+    (entry,) = board.entered()
+    page = board.client.get(at).text
+    assert f"QuestionnaireResponse/{entry.id}" in page
+    links = re.findall(r'<a href="([^"#]*)#(element-\d+-\d+)"[^>]*>([^<]+)', page)
+    assert links != []
+    for address, place, told in links:
+        shown = board.client.get(html.unescape(address)).text if address else page
+        before = shown[: shown.index(f'id="{place}"')]
+        assert told.strip().startswith(re.findall(r"<code>([^<]+)</code></summary>", before)[-1])
 
 
 def test_a_recorded_answer_is_replayed_from_its_own_facts(board: Board, bundle: Json) -> None:
