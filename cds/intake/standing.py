@@ -46,8 +46,8 @@ def standing(entry: Entry, tables: MappingTables) -> tuple[Standing, str]:
 
     A missing verification counts as confirmed only on a problem list or as an encounter's diagnosis, a missing clinical
     status as present. A status without a code of FHIR's own system, or with codes that contradict each other, confirms
-    nothing. An abatement beside an active
-    status, and a certainty of the code beside a verification that it contradicts, leave the diagnosis unconfirmed.
+    nothing. An abatement beside an active status, and a certainty of the code beside a verification that it
+    contradicts, leave the diagnosis unconfirmed.
     """
     how, element = _by_status(entry, tables)
     certainty = _certainty(entry, tables)
