@@ -241,9 +241,8 @@ def test_what_was_said_in_full_is_not_said_again_but_linked(board: TestClient, n
 
 def test_a_duty_that_is_done_is_not_told_as_one_that_does_not_apply(board: TestClient, named: Named) -> None:
     text = Page(board.get(named("06")).text).text
-    assert re.findall(r"(Does not apply: )?A lost fat plane does not prove fixation: examine. \(\w+; (T\d)\)", text) == [
-        ("Does not apply: ", "T1"), ("", "T2"),
-    ]  # fmt: skip
+    told = re.findall(r"(Does not apply: )?A lost fat plane does not prove fixation: examine. \(\w+; (T\d)\)", text)
+    assert told == [("Does not apply: ", "T1"), ("", "T2")]
 
 
 def test_the_day_of_birth_is_no_day_of_a_finding(case: Page) -> None:
