@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import groupby
 from typing import Final
 
 import orjson
@@ -115,7 +116,10 @@ def _pieces(value: object, path: str, marks: Mapping[str, str], depth: int) -> I
         return
     if depth and _width(value, WIDTH - depth) >= 0:
         # What is short stands on one line: a resource is then read at a glance, and weighs half as much.
-        yield from _line(value, path, marks)
+        if any(each.startswith(path) for each in marks):
+            yield from _line(value, path, marks)
+        else:
+            yield Piece(_text(value))
         return
     indent, close = " " * (depth + 1), " " * depth
     if isinstance(value, Mapping) and value:
@@ -184,9 +188,7 @@ def _width(value: object, room: int) -> int:
 
 def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     joined: list[Piece] = []
-    for piece in pieces:
-        if joined and piece.anchor is None and joined[-1].anchor is None:
-            joined[-1] = Piece(joined[-1].text + piece.text)
-        else:
-            joined.append(piece)
+    for is_marked, group in groupby(pieces, lambda piece: piece.anchor is not None):
+        run = list(group)
+        joined += run if is_marked else [Piece("".join(piece.text for piece in run))]
     return tuple(joined)
