@@ -198,7 +198,11 @@ class _Run:
         expected = self._mapping(path, _OF_ORDER)
         if "possible" in expected:
             found = [[list(group) for group in entry.groups] for entry in lesion.order.possible]
-            self._same((*path, "possible"), sorted(found), sorted(expected["possible"]), "the possible orders")
+            if _is_list(expected["possible"], 3):
+                self._same((*path, "possible"), sorted(found), sorted(expected["possible"]), "the possible orders")
+            else:
+                told = "`possible` lists orders here, each of groups of options; write `[[[FIRST], [SECOND, BESIDE]]]`"
+                self._fail("file-shape", (*path, "possible"), told)
         if "withheld" in expected:
             found_rules = [reason.rule for reason in lesion.order.withheld]
             self._same_set((*path, "withheld"), found_rules, expected["withheld"], "what the order waits for")
@@ -244,8 +248,12 @@ class _Run:
         """What all threatened structures come to together; every list is compared whole, in any order."""
         if "sufficient" in expected:
             sets = [sorted(each.measures) for each in plan.sufficient_sets]
-            wanted = [sorted(_listed(each)) for each in expected["sufficient"]]
-            self._same((*path, "sufficient"), sorted(sets), sorted(wanted), "what is enough")
+            if isinstance(expected["sufficient"], list):
+                wanted = [sorted(_listed(each)) for each in expected["sufficient"]]
+                self._same((*path, "sufficient"), sorted(sets), sorted(wanted), "what is enough")
+            else:
+                told = "`sufficient` lists sets of measures here; write `[[ONE, ANOTHER]]`, or `[]` for none"
+                self._fail("file-shape", (*path, "sufficient"), told)
         said = {kind: [each.rule for each in plan.combinations if each.kind == kind] for kind in _KINDS}
         said["with"] = list(dict.fromkeys(name for each in plan.sufficient_sets for name in each.with_))
         said["without_measure"] = [each.removeprefix(f"{lesion}/") for each in plan.without_measure]
@@ -301,6 +309,13 @@ def _word(value: object) -> object:
 
 def _listed(value: object) -> Iterator[str]:
     yield from (str(each) for each in value) if isinstance(value, (list, tuple)) else (str(value),)
+
+
+def _is_list(value: object, depth: int) -> bool:
+    """Whether a value is a list of words (1), of lists of words (2), and so on."""
+    if depth == 0:
+        return isinstance(value, str)
+    return isinstance(value, list) and all(_is_list(each, depth - 1) for each in value)
 
 
 def _shown(value: object) -> str:

@@ -20,7 +20,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cds.analysis.faults import Item, other_items, other_vocabularies, with_item
 from cds.analysis.formulas import YES, Formula, either
@@ -79,7 +79,7 @@ class Fate(enum.Enum):
     REDUNDANT = "redundant"
     """No patient at all can tell it from the rule set: proved."""
     UNDECIDED = "undecided"
-    """No worked case notices, and the solver gave up."""
+    """No worked case notices, and the solver gave up, or cannot say: no proof speaks of tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,13 +284,14 @@ class WorkedCase:
 
     @cached_property
     def settling(self) -> frozenset[str]:
-        """The facts that its expectations say would settle a verdict."""
-        expect = self.document.data.get("expect") or {}
+        """The facts that its expectations say would settle a verdict; what is malformed fails when the case is run."""
+        expect = _mapping(self.document.data.get("expect"))
+        options = (each for lesion in _mapping(expect.get("options")).values() for each in _mapping(lesion).values())
+        settling = (_mapping(option).get("settling") for option in options)
         return frozenset(
             str(fact)
-            for options in (expect.get("options") or {}).values()
-            for option in options.values()
-            for fact in (option.get("settling") or ())
+            for facts in settling
+            for fact in ([facts] if isinstance(facts, str) else facts if isinstance(facts, list) else [])
         )
 
     def meets(self, rules: RuleSet, evaluate: Evaluate | None = None) -> bool:
@@ -299,6 +300,10 @@ class WorkedCase:
 
     def _outlined(self, case: Case, rules: RuleSet, *, phase: Phase) -> Recommendation:
         return outlined(case, rules, phase, settling=bool(self.settling))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def read_cases(folder: Path, rules: RuleSet, as_of: dt.date | None = None) -> tuple[WorkedCase, ...]:

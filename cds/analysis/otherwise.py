@@ -30,11 +30,9 @@ from cds.ruleset.model import PHASES
 from cds.ruleset.program import Criterion
 from cds.vocabulary import FactDefinition
 
-_DECIDED: Final = frozenset({
-    "option", "effect", "for_each", "phase", "remedy", "order", "exception_to", "status", "measure", "measure_class",
-    "declined_by",
-})  # fmt: skip
-"""What a statement does that the solver can tell apart wherever an answer shows it."""
+_DECIDED: Final = frozenset({"option", "phase", "order", "status", "declined_by"})
+"""What a statement does that the solver can tell apart wherever an answer shows it. Of anything else, as an effect or
+a remedy, an answer says more than is put to the solver: that nobody was found does not prove that it is nobody."""
 _NOT_DECIDED: Final = "this is stated otherwise, and whether it treats anybody differently was not decided"
 
 
@@ -94,19 +92,25 @@ class Otherwise:
         """What a statement does otherwise, whatever its condition (another effect, another order), in any phase."""
         says = f"nobody is shown anything else by what {name} does otherwise ({', '.join(fields)})"
         statement = Statement("answer-change", name, says)
-        standing = Standing.PROVED if _DECIDED.issuperset(fields) else Standing.UNDECIDED
+        put, decided = False, _DECIDED.issuperset(fields)
         for each in (self, *self._elsewhere):
+            acts = each._acts(name)
+            if not acts:
+                continue
+            put = True
             try:
-                model = self.patients.find(each._acts(name), seconds=self.seconds, minimal=False)
+                model = self.patients.find(either(*acts), seconds=self.seconds, minimal=False)
             except Undecided:
-                model, standing = None, Standing.UNDECIDED
+                model, decided = None, False
             if model is not None:
                 outcome = each._tried(statement, Difference(name, [reported(self.universe, model, self.as_of)]))
                 if outcome.standing is Standing.REFUTED:
                     where = "" if each is self else f"in the phase {each.before.phase}: "
                     return replace(outcome, why=f"{where}{outcome.why}")
-                standing = Standing.UNDECIDED
-        return Outcome(statement, standing, _NOT_DECIDED if standing is Standing.UNDECIDED else "")
+                decided = False
+        if put and decided:
+            return Outcome(statement, Standing.PROVED)
+        return Outcome(statement, Standing.UNDECIDED, _NOT_DECIDED)
 
     @cached_property
     def _elsewhere(self) -> tuple[Otherwise, ...]:
@@ -116,18 +120,19 @@ class Otherwise:
             for phase in PHASES if phase != self.before.phase
         )  # fmt: skip
 
-    def _acts(self, name: str) -> Formula:
-        """In whom what a statement does is seen to be another."""
+    def _acts(self, name: str) -> list[Formula]:
+        """In whom what a statement does is seen to be another; none where nothing that is compared can be."""
         before, after = self._shown
-        about = {name, f"{name}.done"}
+        exceptions = (each for its in (self.old, self.new) for each in its.exceptions if each.id == name)
+        about = {name, f"{name}.done", *(each.exception_to for each in exceptions)}
         found = [formula for _, formula in differing(before.pieces(about), after.pieces(about))]
-        if any(rule.id == name for rule in self.old.rules):
+        if any(rule.id in about for rule in self.old.rules):
             found += [formula for _, formula in differing(before.verdicts(), after.verdicts())]
         if name in self.old.options and name in self.new.options:
             found += [formula for _, formula in differing(before.declined(name), after.declined(name))]
         if any(each.id == name for each in self.old.planner.combinations):
             found.append(before.told_apart(name, self.new.planner)[0])
-        return either(*found)
+        return found
 
     @cached_property
     def _shown(self) -> tuple[Shown, Shown]:

@@ -125,9 +125,9 @@ def _noted(found: _Found) -> Iterator[str]:
 
 
 def _other_phases(comparison: Comparison) -> list[str]:
-    """The phases that were not compared and in which a condition is not written as it was."""
+    """The phases that were not compared and in which a condition is not written, or not asked of, as it was."""
     old, new = (
-        {phase: {each.id: each.condition for each in rules.programs[phase].criteria} for phase in PHASES}
+        {phase: {each.id: (each.level, each.condition) for each in rules.programs[phase].criteria} for phase in PHASES}
         for rules in (comparison.old, comparison.new)
     )
     return [phase for phase in PHASES if phase != comparison.phase and old[phase] != new[phase]]

@@ -126,10 +126,13 @@ def _told(trial: Trial, rules: RuleSet, width: int) -> str:
 
     if trial.fate is Fate.KILLED:
         return ""
+    gave_up = "the solver gave no answer: allow it more time"
+    if trial.mutant.vocabulary is not None:
+        gave_up = "no made-up patient does either; no proof speaks of tables"
     why = {
         Fate.SURVIVED: "no worked case notices; this patient would tell",
         Fate.REDUNDANT: "redundant: proved that no patient can tell",
-        Fate.UNDECIDED: "no worked case notices, and the solver gave no answer: allow it more time",
+        Fate.UNDECIDED: f"no worked case notices, and {gave_up}",
     }[trial.fate]
     place = place_of(trial.mutant.subject, rules)
     where = f"{place}: " if place is not None else ""

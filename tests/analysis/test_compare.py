@@ -291,6 +291,52 @@ def test_what_no_made_up_patient_shows_is_said_to_be_undecided_in_every_format(
     ]
 
 
+WAIVED = "exceptions:\n  - {id: X-1, exception_to: %s, when: %s, says: waived, basis: unverified}\n"
+TWO = (a_rule("K-1", "against", "lesion.flag"), a_rule("K-2", "against", "lesion.flag and patient.flagB"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "subject"),
+    [
+        ((a_rule("K-1", "for", "lesion.flag"),), (a_rule("K-1", "informs", "lesion.flag"),), "K-1"),
+        ((a_rule("K-1", "requires", "lesion.flag", remedy="wait"),),
+         (a_rule("K-1", "requires", "lesion.flag", remedy="go on"),), "K-1"),
+        ((*TWO, WAIVED % ("K-1", "not lesion.flag")), (*TWO, WAIVED % ("K-2", "not lesion.flag")), "X-1"),
+    ],
+    ids=["effect", "remedy", "an exception that waives nothing"],
+)  # fmt: skip
+def test_what_an_answer_says_and_the_solver_is_not_asked_is_never_called_proved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: tuple[str, ...], after: tuple[str, ...], subject: str
+) -> None:
+    one, two = version(tmp_path, "one", *before), version(tmp_path, "two", *after)
+    assert main(["compare", str(one), str(two), "--format", "json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["nobody_is_treated_differently"] is False
+    assert [(each["code"], each["subject"], each["standing"]) for each in answer["changes"]] == [
+        ("answer-change", subject, "undecided")
+    ]
+
+
+def test_an_exception_to_another_rule_is_shown_by_a_patient_whom_it_no_longer_excepts(tmp_path: Path) -> None:
+    one, two = (
+        load_rules(version(tmp_path, name, *TWO, WAIVED % (target, "patient.flagA")))
+        for name, target in (("one", "K-1"), ("two", "K-2"))
+    )
+    assert changes(one, two)["answer-change:X-1"].why.startswith("options T1 knife ")
+
+
+def test_a_rule_that_is_asked_elsewhere_in_a_phase_that_is_not_compared_is_pointed_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (
+        version(tmp_path, level,
+                a_rule("F-1", "informs", "patient.flagB", option="frost", for_each=level, phase="follow-up"))
+        for level in ("lesion", "structure")
+    )  # fmt: skip
+    assert main(["compare", str(one), str(two), "--width", "400"]) == 1
+    assert "see --phase follow-up" in capsys.readouterr().out
+
+
 def test_a_change_in_a_phase_that_is_not_compared_is_pointed_at(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

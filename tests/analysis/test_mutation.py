@@ -138,6 +138,25 @@ def test_a_worked_case_that_fails_already_kills_nothing(tmp_path: Path) -> None:
     assert read_cases(folder, load_rules(folder)) == ()
 
 
+@pytest.mark.parametrize(
+    "expected", ["nothing", "{options: [a]}", "{options: {T1: [a]}}", "{options: {T1: {frost: eligible}}}",
+                 "{options: {T1: {frost: {settling: 3}}}}"],
+)  # fmt: skip
+def test_a_worked_case_whose_expectations_are_malformed_kills_nothing(tmp_path: Path, expected: str) -> None:
+    folder = with_cases(tmp_path, NEAR, cases=ALL[:1])
+    text = f"name: x\nas_of: 2026-11-22\nlesions: [{{id: T1}}]\nexpect: {expected}\n"
+    (folder / "cases" / "malformed.yaml").write_text(text, encoding="utf-8")
+    assert [each.name for each in read_cases(folder, load_rules(folder))] == ["below"]
+
+
+def test_one_fact_that_settles_a_verdict_may_stand_without_a_list(tmp_path: Path) -> None:
+    folder = with_cases(tmp_path, NEAR, cases=ALL[:1])
+    file = folder / "cases" / "below.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"{text}        settling: lesion.grade\n", encoding="utf-8")
+    assert [each.settling for each in read_cases(folder, load_rules(folder))] == [{"lesion.grade"}]
+
+
 def test_the_command_counts_and_shows_who_would_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = with_cases(tmp_path, NEAR, cases=ALL)
     assert main(["mutate", str(folder), "--rule", "K-1", "--workers", "1", "--width", "400"]) == 1
@@ -363,11 +382,16 @@ def test_what_a_table_lists_is_changed_and_a_made_up_patient_tells(tmp_path: Pat
 
 
 def test_a_table_that_no_made_up_patient_tells_apart_is_undecided_and_never_redundant(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wording = Wording(load_rules(small(tmp_path)))
+    folder = with_cases(tmp_path, NEAR, cases=ALL[:1])
+    wording = Wording(load_rules(folder))
     monkeypatch.setattr("cds.analysis.otherwise.MOST", 0)
     assert {Survivors(wording).tried(each).fate for each in mutants(wording, "structures.skin")} == {Fate.UNDECIDED}
+    assert main(["mutate", str(folder), "--rule", "structures.skin", "--workers", "1", "--width", "400"]) == 1
+    told = capsys.readouterr().out
+    assert "no worked case notices, and no made-up patient does either; no proof speaks of tables" in told
+    assert "allow it more time" not in told
 
 
 def test_a_case_that_names_what_is_listed_kills_its_mutants(tmp_path: Path) -> None:

@@ -108,6 +108,25 @@ def test_alternatives_are_compared_whole_and_nothing_is_planned_where_nothing_is
     assert told.startswith("nothing is planned: ")
 
 
+@pytest.mark.parametrize("written", ["", "3", "gloves", "{gloves: true}"])
+@pytest.mark.parametrize(("section", "key"), [("plan", "sufficient"), ("order", "possible")])
+def test_an_expectation_that_is_no_list_where_one_is_needed_is_told_at_its_place(
+    tmp_path: Path, section: str, key: str, written: str
+) -> None:
+    rules = load_rules(small(tmp_path))
+    file = tmp_path / "one.yaml"
+    file.write_text(f"{PLANNED}  {section}:\n    T1:\n      {key}: {written}\n", encoding="utf-8")
+    [told] = run_file(file, rules, evaluate=by_reference).failures
+    assert (told.code, told.position.line) == ("file-shape", len(PLANNED.splitlines()) + 3)
+    assert told.message.startswith(f"`{key}` lists ")
+
+
+@pytest.mark.parametrize("written", ["[3]", "[[knife]]", "[[[knife]], [3]]", "[[[knife], [3]], [[[knife]]]]"])
+def test_orders_that_are_no_lists_of_groups_are_told(tmp_path: Path, written: str) -> None:
+    [told] = failures(tmp_path, load_rules(small(tmp_path)), f"order: {{T1: {{possible: {written}}}}}")
+    assert told.startswith("`possible` lists orders here")
+
+
 def failures(tmp_path: Path, rules: RuleSet, expected: str, case: str = PLANNED) -> list[str]:
     file = tmp_path / "one.yaml"
     file.write_text(f"{case}  {expected}\n", encoding="utf-8")
