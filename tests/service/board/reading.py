@@ -79,9 +79,10 @@ def pages_of(pdf: bytes) -> int:
     """The pages of a PDF, in whatever stream they are described."""
     assert pdf.startswith(b"%PDF-")
     found = re.findall(rb"/Type\s*/Page\b", pdf)
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+    # A stream may itself end with the byte of a line's end: what follows its data is left over, and taken as no fault.
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
         try:
-            found += re.findall(rb"/Type\s*/Page\b", zlib.decompress(stream))
+            found += re.findall(rb"/Type\s*/Page\b", zlib.decompressobj().decompress(stream))
         except zlib.error:
             continue
     return len(found)
