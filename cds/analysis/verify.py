@@ -42,7 +42,6 @@ from cds.ruleset.program import Criterion
 from cds.truth import Truth
 from cds.vocabulary import Level
 
-VERDICT_EFFECTS: Final = ("requires", "excludes", "against")
 _NEARNESS: Final = {Truth.FALSE: 0, Truth.UNKNOWN: 1, Truth.TRUE: 2}
 _LOGICAL: Final = (And, Or, Xor, Implies, Not, AnyOf, Comparison, Between, Membership, FactReference)
 

@@ -11,7 +11,6 @@ from cds.fhir_output.plan_definition import status
 from cds.ruleset import RuleSet
 
 TYPE_LEVEL: Final = "type"
-INSTANCE_LEVEL: Final = "instance"
 
 
 @dataclass(frozen=True, slots=True)

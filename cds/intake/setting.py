@@ -11,7 +11,7 @@ from cds.case import AbsenceReason, Absent, Known, Role, Source
 from cds.intake.bundle import Entry, Record, is_newer
 from cds.intake.coding import Concept, concept
 from cds.intake.document import children, string
-from cds.intake.moments import UNKNOWN_MOMENT, Dated, Moment
+from cds.intake.moments import Dated, Moment
 from cds.intake.reconcile import Reading, Subject
 from cds.intake.references import References, Whose
 from cds.intake.remarks import Remarks, shown
@@ -352,4 +352,3 @@ UNREAD: Mapping[Use, Absent] = {
     Use.DISPUTED: Absent(AbsenceReason.ENTERED_IN_ERROR, "another copy of what says it was entered in error"),
     Use.WHOSE_UNKNOWN: Absent(AbsenceReason.QUARANTINED, "the resource that says it does not show whose it is"),
 }
-NO_MOMENT = UNKNOWN_MOMENT

@@ -34,7 +34,7 @@ class Connection(H11Protocol):
         self._seconds = seconds
         self._due: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn takes no other
         """Take the connection, or close it where there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._most:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,27 @@ def post(client: TestClient) -> Callable[..., httpx2.Response]:
     return send
 
 
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What the service logs at any level, as it goes to standard error."""
+@contextmanager
+def logged(least: str) -> Iterator[io.StringIO]:
     stream = io.StringIO()
     root = logging.getLogger()
     before, level, ours = list(root.handlers), root.level, logging.getLogger("cds").level
-    log_to(stream, "debug")  # type: ignore[arg-type]
+    log_to(stream, least)  # type: ignore[arg-type]  # a stream of memory is one, too
     yield stream
     root.handlers[:] = before
     root.setLevel(level)
     logging.getLogger("cds").setLevel(ours)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the service logs at any level, as it goes to standard error."""
+    with logged("debug") as stream:
+        yield stream
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What the service logs as it is set up by itself, without what is for its makers."""
+    with logged("info") as stream:
+        yield stream

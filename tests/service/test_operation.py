@@ -8,7 +8,6 @@ import logging
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,11 @@ from cds.errors import EngineDisagreement
 from cds.ruleset import load_rules
 from cds.service import Settings, create_app
 from cds.service.evaluation import Evaluations
-from cds.service.logs import REQUEST, JsonLines, log_to
+from cds.service.logs import REQUEST, JsonLines
 from cds.service.metrics import Metrics
 from cds.service.reloading import Shelf, renew
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What the service logs, as it goes to standard error."""
-    stream = io.StringIO()
-    root = logging.getLogger()
-    before, level, ours = list(root.handlers), root.level, logging.getLogger("cds").level
-    log_to(stream, "info")  # type: ignore[arg-type]
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    logging.getLogger("cds").setLevel(ours)
 
 
 def test_every_request_has_an_id_of_a_form_that_names_nobody(client: TestClient) -> None:

@@ -19,8 +19,8 @@ _SITE: Final = "https://board.invalid/"
 def pdf_of(html: str, style_sheet: str) -> bytes:
     """A page as a PDF. Raises `Refused` (501) where WeasyPrint, or a library that it needs, is not installed."""
     try:
-        import weasyprint  # type: ignore[import-untyped]  # no types
-        from weasyprint.urls import URLFetcher, URLFetcherResponse  # type: ignore[import-untyped]  # no types
+        import weasyprint  # type: ignore[import-untyped]  # it publishes no types
+        from weasyprint.urls import URLFetcher, URLFetcherResponse  # type: ignore[import-untyped]  # the same
     except (ModuleNotFoundError, OSError) as error:  # it looks for its libraries while it is imported
         told = "no PDF is made here: install the extra `pdf` and Pango (Debian's libpangoft2-1.0-0), or print the page"
         raise Refused(501, "no-pdf", told) from error
